@@ -1,0 +1,3 @@
+//! The `shakedown` binary.
+
+fn main() {}

@@ -1,0 +1,9 @@
+//! What a run is made of, as values: target, suites, TLS plan, load plan, failure kinds.
+//!
+//! Nothing here does I/O. A value that exists is valid: every constructor parses, and refuses with a sentence that names
+//! the value, what was expected, and the way out.
+
+pub mod failure;
+pub mod request;
+pub mod suite;
+pub mod tls;
