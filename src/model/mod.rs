@@ -4,6 +4,9 @@
 //! the value, what was expected, and the way out.
 
 pub mod failure;
+pub mod load;
+pub mod plan;
 pub mod request;
 pub mod suite;
+pub mod target;
 pub mod tls;

@@ -1,0 +1,345 @@
+//! The load side of a plan: how many connections, at what pace, for how long, and when to stop early.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::units::{Percent, Rate};
+
+/// The arrival process of an open loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Arrivals {
+    /// Exponential gaps: many independent users.
+    #[default]
+    Poisson,
+    /// Equal gaps.
+    Constant,
+}
+
+impl Arrivals {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Poisson => "poisson",
+            Self::Constant => "constant",
+        }
+    }
+}
+
+/// What arrives, and what `counts` counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// A request, on any free connection.
+    Requests,
+    /// A new connection with all its requests.
+    Sessions,
+}
+
+impl Unit {
+    /// The name in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Sessions => "sessions",
+        }
+    }
+}
+
+/// What decides when the next piece of work starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// Each connection starts when it has its answer.
+    Closed,
+    /// Work arrives by a schedule, whatever the server does.
+    Open {
+        /// Arrivals per second, in total.
+        rate: Rate,
+        /// Their law.
+        arrivals: Arrivals,
+        /// Repeats the same arrivals.
+        seed: u64,
+    },
+}
+
+/// How many requests a connection carries before it is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestsPerConnection {
+    /// As many as the server lets it.
+    Unlimited,
+    /// This many.
+    Exactly(NonZeroU64),
+    /// None: connect, handshake, close.
+    HandshakeOnly,
+}
+
+impl FromStr for RequestsPerConnection {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "unlimited" => Ok(Self::Unlimited),
+            other => match other.parse::<u64>() {
+                Ok(n) => Ok(NonZeroU64::new(n).map_or(Self::HandshakeOnly, Self::Exactly)),
+                Err(_) => Err(format!("'{other}' is not a number of requests, 'unlimited', or 0 for handshakes only")),
+            },
+        }
+    }
+}
+
+/// How a connection is closed after close_notify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Close {
+    /// By a reset: the port is free at once.
+    #[default]
+    Reset,
+    /// In order: the port stays in TIME_WAIT.
+    Fin,
+}
+
+/// Ends a run when too much fails: `errors > 50%`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AbortRule {
+    /// The share of failed requests (or sessions) above which the run ends.
+    pub errors_above: Percent,
+}
+
+impl AbortRule {
+    /// How much must have ended before the share means anything.
+    pub const MIN_SAMPLE: u64 = 100;
+}
+
+impl FromStr for AbortRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let error = || format!("'{text}' is not a rule such as 'errors > 50%'");
+        let (subject, limit) = text.split_once('>').ok_or_else(error)?;
+        if subject.trim() != "errors" {
+            return Err(error());
+        }
+        Ok(Self { errors_above: limit.parse().map_err(|_| error())? })
+    }
+}
+
+/// What a user chose of the load; `None` where nothing was said.
+#[derive(Debug, Clone, Default)]
+pub struct LoadChoice {
+    /// `--rate`
+    pub rate: Option<Rate>,
+    /// `--arrivals`
+    pub arrivals: Option<Arrivals>,
+    /// `--seed`
+    pub seed: Option<u64>,
+    /// `--unit`
+    pub unit: Option<Unit>,
+    /// `--connections`
+    pub connections: Option<NonZeroUsize>,
+    /// `--connect-concurrency`
+    pub connect_concurrency: Option<NonZeroUsize>,
+    /// `--threads`
+    pub threads: Option<NonZeroUsize>,
+    /// `--pin`
+    pub pin: bool,
+    /// `--duration`
+    pub duration: Option<Duration>,
+    /// `--warmup`
+    pub warmup: Option<Duration>,
+    /// `--requests`
+    pub max_requests: Option<NonZeroU64>,
+    /// `--requests-per-connection`
+    pub requests_per_connection: Option<RequestsPerConnection>,
+    /// `--timeout`
+    pub timeout: Option<Duration>,
+    /// `--connect-timeout`
+    pub connect_timeout: Option<Duration>,
+    /// `--close`
+    pub close: Close,
+    /// `--abort-on`
+    pub abort_on: Option<AbortRule>,
+    /// `--spin`
+    pub spin: Option<Duration>,
+}
+
+/// How the load is made. Built by [`LoadPlan::new`], so that its parts fit each other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadPlan {
+    pace: Pace,
+    unit: Unit,
+    connections: usize,
+    threads: usize,
+    requests_per_connection: RequestsPerConnection,
+    /// Handshakes in progress at once while connections are opened, at least 1.
+    pub connect_concurrency: usize,
+    /// Whether each worker is bound to a core.
+    pub pin: bool,
+    /// The measure window.
+    pub duration: Duration,
+    /// Load before the window, not measured.
+    pub warmup: Duration,
+    /// Ends the window once this many requests (or sessions) have started in it.
+    pub max_requests: Option<u64>,
+    /// The longest wait for an answer; also the length of the drain.
+    pub timeout: Duration,
+    /// The longest wait for TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// How connections end.
+    pub close: Close,
+    /// When to give up.
+    pub abort_on: Option<AbortRule>,
+    /// How long before an arrival the worker stops sleeping and spins.
+    pub spin: Duration,
+}
+
+impl LoadPlan {
+    /// The load that `choice` describes, on a machine with `cores` cores. See `docs` of `shakedown run` for the defaults.
+    ///
+    /// # Errors
+    /// A sentence that names the options that contradict each other or are out of range.
+    pub fn new(choice: LoadChoice, cores: NonZeroUsize, fresh_seed: u64) -> Result<Self, String> {
+        let requests_per_connection = choice.requests_per_connection.unwrap_or(RequestsPerConnection::Unlimited);
+        let unit = Self::resolve_unit(&choice, requests_per_connection)?;
+        let pace = Self::resolve_pace(&choice, fresh_seed)?;
+        let duration = choice.duration.unwrap_or(Duration::from_secs(30));
+        if duration < Duration::from_millis(100) {
+            return Err(format!("--duration {duration:?} is too short to measure anything; use at least 100ms"));
+        }
+        let timeout = choice.timeout.unwrap_or(Duration::from_secs(10));
+        let connect_timeout = choice.connect_timeout.unwrap_or(Duration::from_secs(5));
+        for (option, value) in [("--timeout", timeout), ("--connect-timeout", connect_timeout)] {
+            if value < Duration::from_millis(1) || value > Duration::from_secs(3600) {
+                return Err(format!("{option} {value:?} is out of range; use 1ms to 1h"));
+            }
+        }
+        let spin = choice.spin.unwrap_or_default();
+        if spin > Duration::from_millis(1) {
+            return Err(format!("--spin {spin:?} would burn a core; use at most 1ms"));
+        }
+        let connections = choice.connections.map_or(64, NonZeroUsize::get);
+        if connections > 4_000_000 {
+            return Err(format!("--connections {connections} is more than one process can hold; use at most 4000000"));
+        }
+        let threads = choice.threads.unwrap_or(cores).get();
+        if threads > 1024 {
+            return Err(format!("--threads {threads} is out of range; use 1 to 1024 (this machine has {cores} cores)"));
+        }
+        Ok(Self {
+            pace,
+            unit,
+            connections,
+            threads: threads.min(connections),
+            requests_per_connection,
+            connect_concurrency: choice.connect_concurrency.map_or(256, NonZeroUsize::get),
+            pin: choice.pin,
+            duration,
+            warmup: choice.warmup.unwrap_or(Duration::from_secs(3)),
+            max_requests: choice.max_requests.map(NonZeroU64::get),
+            timeout,
+            connect_timeout,
+            close: choice.close,
+            abort_on: choice.abort_on,
+            spin,
+        })
+    }
+
+    fn resolve_unit(choice: &LoadChoice, per_connection: RequestsPerConnection) -> Result<Unit, String> {
+        match (choice.unit, per_connection) {
+            (Some(Unit::Requests), RequestsPerConnection::HandshakeOnly) => {
+                Err("--unit requests contradicts --requests-per-connection 0, which sends none".to_owned())
+            }
+            (Some(Unit::Sessions), RequestsPerConnection::Unlimited) => {
+                Err("--unit sessions needs an end to each session; add --requests-per-connection N".to_owned())
+            }
+            (Some(Unit::Sessions), _)
+                if choice.rate.is_none() && per_connection != RequestsPerConnection::HandshakeOnly =>
+            {
+                Err("--unit sessions says what arrives in an open loop; add --rate, such as --rate 100/s".to_owned())
+            }
+            (_, RequestsPerConnection::HandshakeOnly) => Ok(Unit::Sessions),
+            (unit, _) => Ok(unit.unwrap_or(Unit::Requests)),
+        }
+    }
+
+    fn resolve_pace(choice: &LoadChoice, fresh_seed: u64) -> Result<Pace, String> {
+        let Some(rate) = choice.rate else {
+            let open_only = [("--arrivals", choice.arrivals.is_some()), ("--seed", choice.seed.is_some())];
+            return match open_only.iter().find(|(_, given)| *given) {
+                Some((option, _)) => {
+                    Err(format!("{option} belongs to an open loop; add --rate, such as --rate 2000/s"))
+                }
+                None => Ok(Pace::Closed),
+            };
+        };
+        Ok(Pace::Open { rate, arrivals: choice.arrivals.unwrap_or_default(), seed: choice.seed.unwrap_or(fresh_seed) })
+    }
+
+    /// What decides when work starts.
+    pub fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// What arrives and is counted.
+    pub fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    /// How many connections, in total; at least as many as [`LoadPlan::threads`].
+    pub fn connections(&self) -> usize {
+        self.connections
+    }
+
+    /// How many workers.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// How many requests each connection carries.
+    pub fn requests_per_connection(&self) -> RequestsPerConnection {
+        self.requests_per_connection
+    }
+
+    /// Whether all connections are opened before the schedule begins: where requests are the unit.
+    pub fn opens_first(&self) -> bool {
+        self.unit == Unit::Requests
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(choice: LoadChoice) -> Result<LoadPlan, String> {
+        LoadPlan::new(choice, NonZeroUsize::new(8).unwrap(), 7)
+    }
+
+    #[test]
+    fn the_defaults_are_a_closed_loop_of_requests() {
+        let plan = plan(LoadChoice::default()).unwrap();
+        assert_eq!(
+            (plan.pace(), plan.unit(), plan.connections(), plan.threads()),
+            (Pace::Closed, Unit::Requests, 64, 8)
+        );
+    }
+
+    #[test]
+    fn no_requests_means_sessions_and_few_connections_mean_few_threads() {
+        let choice = LoadChoice {
+            requests_per_connection: Some(RequestsPerConnection::HandshakeOnly),
+            connections: NonZeroUsize::new(3),
+            ..LoadChoice::default()
+        };
+        let plan = plan(choice).unwrap();
+        assert_eq!((plan.unit(), plan.threads()), (Unit::Sessions, 3));
+    }
+
+    #[test]
+    fn contradictions_name_the_way_out() {
+        let sessions = LoadChoice { unit: Some(Unit::Sessions), ..LoadChoice::default() };
+        assert!(plan(sessions).unwrap_err().contains("--requests-per-connection"));
+        let seed = LoadChoice { seed: Some(1), ..LoadChoice::default() };
+        assert!(plan(seed).unwrap_err().contains("--rate"));
+        let short = LoadChoice { duration: Some(Duration::from_millis(1)), ..LoadChoice::default() };
+        assert!(plan(short).unwrap_err().contains("100ms"));
+        assert!("errors > 50%".parse::<AbortRule>().is_ok());
+        assert!("latency > 50%".parse::<AbortRule>().unwrap_err().contains("errors > 50%"));
+    }
+}
