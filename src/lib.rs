@@ -3,4 +3,5 @@
 
 pub mod model;
 pub mod pacing;
+pub mod record;
 pub mod units;
