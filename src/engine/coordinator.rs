@@ -1,0 +1,343 @@
+//! Spawns the workers, lets them start together, listens to their slices while the run lasts, and merges what they leave behind.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::ScopedJoinHandle;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use super::clock::{Clock, Ns};
+use super::control::StopFlag;
+use super::ledger::{Failures, Ledger, Metric, Slice};
+use super::outcome::{CannotRun, Outcome, Second, WorkerOutcome};
+use super::shared::{Report, Shared};
+use super::worker::{Worker, WorkerResult};
+use crate::model::load::AbortRule;
+use crate::model::plan::RunPlan;
+use crate::stats::batches::Batches;
+use crate::stats::recorder::CoarseRecorder;
+use crate::tls::config::ClientMaterial;
+
+/// Batches kept for the intervals.
+const BATCHES: usize = 64;
+
+/// Failed attempts, with no success in the whole run, after which it is given up.
+const HOPELESS: u64 = 8;
+
+/// How long workers may need to see the schedule's zero before it comes.
+const LEAD: Ns = 10_000_000;
+
+/// What the run tells while it goes.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The workers make and open connections.
+    Opening,
+    /// The schedule has begun; the measure window follows after the warm-up.
+    Warmup,
+    /// The measure window is open.
+    WindowOpened,
+    /// What all workers did in one slice of the window, and how far the window has got.
+    Slice {
+        /// The merged slice.
+        slice: &'a Slice,
+        /// Since the window's start.
+        at: Duration,
+        /// The slice's length.
+        length: Duration,
+    },
+    /// The measure window is over; what is under way may finish.
+    WindowClosed,
+}
+
+/// The length of a slice: a fraction of a second that divides it, so that a window has about forty at least.
+fn slice_length(window: Duration) -> Ns {
+    const LENGTHS_MS: [u64; 7] = [1000, 500, 200, 100, 50, 20, 10];
+    let wanted = window.as_millis() as u64 / 40;
+    let ms = LENGTHS_MS.into_iter().find(|ms| *ms <= wanted).unwrap_or(10);
+    ms * 1_000_000
+}
+
+/// Makes the load that `plan` describes on `addresses`, and tells `observe` how it goes.
+///
+/// # Errors
+/// [`CannotRun`] when there is nothing to report: no handshake succeeded, no session could be had to resume, no worker could be made.
+pub fn run(
+    plan: &RunPlan,
+    material: &ClientMaterial,
+    addresses: &[SocketAddr],
+    stop: &StopFlag,
+    observe: &mut dyn FnMut(Event<'_>),
+) -> Result<Outcome, CannotRun> {
+    let name = plan.target.server_name.to_string();
+    let bare = name.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let server_name = ServerName::try_from(bare).map_err(|_| CannotRun::ServerName(name))?;
+    let (reports, inbox) = channel();
+    let clock = Clock::start();
+    let slice_ns = slice_length(plan.load.duration);
+    let shared = Shared::new(plan, material, addresses, server_name, clock, slice_ns, stop, reports);
+    let workers = (0..plan.load.threads())
+        .map(|index| Worker::new(&shared, index))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| CannotRun::Worker(error.to_string()))?;
+    std::thread::scope(|scope| {
+        let mut handles = Vec::with_capacity(workers.len());
+        for (index, worker) in workers.into_iter().enumerate() {
+            let pin = plan.load.pin;
+            let spawned = std::thread::Builder::new().name(format!("worker-{index}")).spawn_scoped(scope, move || {
+                if pin {
+                    bind_to_core(index);
+                }
+                worker.run()
+            });
+            match spawned {
+                Ok(handle) => handles.push(handle),
+                Err(error) => {
+                    stop.raise();
+                    return Err(CannotRun::Worker(error.to_string()));
+                }
+            }
+        }
+        Coordinator::new(&shared, observe).follow(&inbox, handles)
+    })
+}
+
+/// Binds the calling thread to the `index`-th core that the process may use. A refusal leaves the thread where it was.
+fn bind_to_core(index: usize) {
+    let Ok(allowed) = sched_getaffinity(None) else { return };
+    let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect();
+    if let Some(core) = cores.get(index % cores.len().max(1)) {
+        let mut set = CpuSet::new();
+        set.set(*core);
+        let _ = sched_setaffinity(None, &set);
+    }
+}
+
+/// The state of a run as its coordinator knows it.
+struct Coordinator<'a, 'p> {
+    shared: &'a Shared<'p>,
+    observe: &'a mut dyn FnMut(Event<'_>),
+    ready: usize,
+    zero: Option<Ns>,
+    window_opened: bool,
+    window_closed: bool,
+    early_failures: Failures,
+    no_ticket: Option<SocketAddr>,
+    /// Slices that not all workers have handed over, with how many have.
+    partial: BTreeMap<u64, (Slice, usize)>,
+    second: Option<Slice>,
+    batches: [Batches; Metric::COUNT],
+    slice_rates: Vec<f64>,
+    seconds: Vec<Second>,
+    finished: u64,
+    failed: u64,
+    aborted_at: Option<f64>,
+}
+
+impl<'a, 'p> Coordinator<'a, 'p> {
+    fn new(shared: &'a Shared<'p>, observe: &'a mut dyn FnMut(Event<'_>)) -> Self {
+        Self {
+            shared,
+            observe,
+            ready: 0,
+            zero: None,
+            window_opened: false,
+            window_closed: false,
+            early_failures: Failures::default(),
+            no_ticket: None,
+            partial: BTreeMap::new(),
+            second: None,
+            batches: std::array::from_fn(|_| Batches::new(BATCHES)),
+            slice_rates: Vec::new(),
+            seconds: Vec::new(),
+            finished: 0,
+            failed: 0,
+            aborted_at: None,
+        }
+    }
+
+    /// Listens until all workers have ended, and merges what they leave behind.
+    fn follow(
+        mut self,
+        inbox: &Receiver<Report>,
+        handles: Vec<ScopedJoinHandle<'_, std::io::Result<WorkerResult>>>,
+    ) -> Result<Outcome, CannotRun> {
+        (self.observe)(Event::Opening);
+        while handles.iter().any(|handle| !handle.is_finished()) {
+            match inbox.recv_timeout(Duration::from_millis(20)) {
+                Ok(report) => self.take(report),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            self.watch_phases();
+        }
+        for report in inbox.try_iter() {
+            self.take(report);
+        }
+        let results = handles.into_iter().map(|handle| match handle.join() {
+            Ok(result) => result.map_err(|error| CannotRun::Worker(error.to_string())),
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        let results = results.collect::<Result<Vec<_>, _>>()?;
+        self.finish(results)
+    }
+
+    fn take(&mut self, report: Report) {
+        match report {
+            Report::Ready => {
+                self.ready += 1;
+                if self.ready == self.shared.plan.load.threads() && !self.hopeless() {
+                    let zero = self.shared.clock.now() + LEAD;
+                    self.zero = Some(zero);
+                    self.shared.begin_at(zero);
+                    (self.observe)(Event::Warmup);
+                } else if self.ready == self.shared.plan.load.threads() {
+                    self.shared.stop.raise();
+                }
+            }
+            Report::Slice(slice) => self.take_slice(*slice),
+            Report::FailedBeforeAny(failure) => {
+                self.early_failures.add(&failure, 1);
+                if self.hopeless() && self.early_failures.total() >= HOPELESS {
+                    self.shared.stop.raise();
+                }
+            }
+            Report::NoTicket(address) => {
+                if self.shared.any_connected() {
+                    self.no_ticket = Some(address);
+                    self.shared.stop.raise();
+                }
+            }
+        }
+    }
+
+    /// Whether attempts have failed and none has succeeded.
+    fn hopeless(&self) -> bool {
+        !self.shared.any_connected() && self.early_failures.total() > 0
+    }
+
+    fn watch_phases(&mut self) {
+        let Some(zero) = self.zero else { return };
+        let now = self.shared.clock.now();
+        let from = zero + self.shared.plan.load.warmup.as_nanos() as Ns;
+        if !self.window_opened && now >= from {
+            self.window_opened = true;
+            (self.observe)(Event::WindowOpened);
+        }
+        let to = from + self.shared.plan.load.duration.as_nanos() as Ns;
+        if !self.window_closed && (now >= to || self.shared.stop.is_raised()) {
+            self.window_closed = true;
+            (self.observe)(Event::WindowClosed);
+        }
+    }
+
+    fn take_slice(&mut self, slice: Slice) {
+        let index = slice.index;
+        let workers = self.shared.plan.load.threads();
+        let (merged, handed_over) = self.partial.entry(index).or_insert_with(|| (Slice::new(index), 0));
+        merged.merge(&slice);
+        *handed_over += 1;
+        if *handed_over == workers
+            && let Some((complete, _)) = self.partial.remove(&index)
+        {
+            self.complete_slice(&complete);
+        }
+    }
+
+    fn complete_slice(&mut self, slice: &Slice) {
+        for (batches, latency) in self.batches.iter_mut().zip(&slice.latencies) {
+            match latency {
+                Some(latency) => batches.push(latency),
+                None => batches.push(&CoarseRecorder::new()),
+            }
+        }
+        let length = self.shared.slice_ns;
+        self.slice_rates.push(slice.finished as f64 / (length as f64 / 1e9));
+        self.finished += slice.finished;
+        self.failed += slice.failures;
+        self.check_abort_rule();
+        let end = (slice.index + 1) * length;
+        let (at, length) = (Duration::from_nanos(end), Duration::from_nanos(length));
+        (self.observe)(Event::Slice { slice, at, length });
+        let second = self.second.get_or_insert_with(|| Slice::new(slice.index));
+        second.merge(slice);
+        second.open_connections = slice.open_connections;
+        second.index = slice.index;
+        if end.is_multiple_of(1_000_000_000) {
+            self.close_second();
+        }
+    }
+
+    fn close_second(&mut self) {
+        let Some(slice) = self.second.take() else { return };
+        let pair = |metric: Metric| {
+            let latency = slice.latencies[metric as usize].as_ref()?;
+            Some((latency.quantile(0.5)?, latency.quantile(0.99)?))
+        };
+        self.seconds.push(Second {
+            end: Duration::from_nanos((slice.index + 1) * self.shared.slice_ns).min(self.shared.plan.load.duration),
+            requests: slice.requests,
+            failures: slice.failures,
+            handshakes: slice.handshakes,
+            open_connections: slice.open_connections,
+            service: pair(Metric::Service),
+            response: pair(Metric::Response),
+            dispatch_lag_max_ns: slice.dispatch_lag_max_ns,
+        });
+    }
+
+    fn check_abort_rule(&mut self) {
+        let Some(rule) = self.shared.plan.load.abort_on.filter(|_| self.finished >= AbortRule::MIN_SAMPLE) else { return };
+        let share = self.failed as f64 / self.finished as f64;
+        if share > rule.errors_above.as_fraction() && self.aborted_at.is_none() {
+            self.aborted_at = Some(share);
+            self.shared.stop.raise();
+        }
+    }
+
+    fn finish(mut self, results: Vec<WorkerResult>) -> Result<Outcome, CannotRun> {
+        for (_, (slice, _)) in std::mem::take(&mut self.partial) {
+            self.complete_slice(&slice);
+        }
+        self.close_second();
+        if let Some(address) = self.no_ticket {
+            return Err(CannotRun::NoTicket { address });
+        }
+        let mut ledger = Ledger::new();
+        let mut workers = Vec::with_capacity(results.len());
+        for WorkerResult { ledger: one, gaps, cpu, window } in results {
+            ledger.merge(&one);
+            let lag = &one.latencies[Metric::DispatchLag as usize];
+            workers.push(WorkerOutcome {
+                busy: if window.is_zero() { 0.0 } else { (gaps.busy.as_secs_f64() / window.as_secs_f64()).min(1.0) },
+                cpu,
+                dispatch_lag_max_ns: lag.max(),
+                gaps: gaps.lengths,
+                window,
+            });
+        }
+        if !self.shared.any_connected() {
+            let most = ledger.connect_failures.iter().max_by_key(|(_, n)| *n);
+            return Err(match most {
+                Some((failure, _)) => {
+                    CannotRun::NoHandshake { failure: failure.clone(), failed: ledger.connect_failures.total() }
+                }
+                None => CannotRun::Interrupted,
+            });
+        }
+        let interrupted = self.shared.stop.is_raised() && self.aborted_at.is_none();
+        Ok(Outcome {
+            ledger,
+            batches: self.batches,
+            slice_rates: self.slice_rates,
+            seconds: self.seconds,
+            window: workers.iter().map(|worker| worker.window).max().unwrap_or_default(),
+            workers,
+            interrupted,
+            aborted_at: self.aborted_at,
+            clock_disagreement: self.shared.clock.disagreement(),
+            elapsed: Duration::from_nanos(self.shared.clock.now()),
+        })
+    }
+}

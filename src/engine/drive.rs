@@ -1,0 +1,428 @@
+//! The life of a connection, a method per state: connecting, handshaking, sending, receiving, idle.
+
+use std::io::{self, Read, Write};
+
+use mio::event::Event;
+
+use super::address::{connect_failure, io_failure};
+use super::clock::Ns;
+use super::dispatch::from_token;
+use super::ledger::{Metric, NegotiatedKey};
+use super::session::{Agreed, Progress, Session};
+use super::slot::{Connection, Purpose, Stage};
+use super::worker::{Phase, Worker};
+use crate::http::error::{EndError, HttpError};
+use crate::http::response::{Progress as Reading, Response};
+use crate::model::failure::{Failure, FailureKind};
+use crate::model::load::RequestsPerConnection;
+use crate::model::suite::TlsVersion;
+
+/// How much of a request is encrypted before the socket is asked to take it.
+const CHUNK: usize = 64 * 1024;
+
+/// How long a connection whose work is done waits for its ticket. It comes right after the handshake, or not at all.
+const TICKET_PATIENCE: Ns = 1_000_000_000;
+
+/// What one read brought.
+enum Arrived {
+    /// Nothing more for now.
+    Blocked,
+    /// TCP's end.
+    Eof,
+    /// Ciphertext, decoded.
+    Decoded {
+        progress: Progress,
+        /// The end of a response, or why it is none; and whether bytes came that nobody asked for.
+        response: Option<Result<Response, HttpError>>,
+        surplus: bool,
+        /// The read took all that the socket had.
+        drained: bool,
+    },
+}
+
+impl Worker<'_> {
+    /// Hands an event of the poll to the connection that it is of, if that is still there.
+    pub(super) fn on_event(&mut self, event: &Event) {
+        let (slot, generation) = from_token(event.token());
+        let place = &self.slots[slot];
+        let Some(connection) = place.connection.as_ref().filter(|_| place.generation == generation) else { return };
+        if connection.stage == Stage::Connecting {
+            if event.is_writable() || event.is_error() || event.is_read_closed() {
+                self.on_connected(slot);
+            }
+            return;
+        }
+        if event.is_writable() && !connection.unwritten.is_empty() {
+            self.on_writable(slot);
+        }
+        let alive = self.slots[slot].generation == generation && self.slots[slot].connection.is_some();
+        if alive && (event.is_readable() || event.is_read_closed() || event.is_error()) {
+            self.on_readable(slot, generation, event.is_read_closed() || event.is_error());
+        }
+    }
+
+    fn connection(&mut self, slot: usize) -> &mut Connection {
+        self.slots[slot].connection.as_mut().expect("the caller has seen the slot's connection")
+    }
+
+    /// Connecting: TCP is through, or not.
+    fn on_connected(&mut self, slot: usize) {
+        let now = self.shared.clock.now();
+        let connection = self.connection(slot);
+        match connection.stream.take_error() {
+            Ok(None) => {}
+            Ok(Some(error)) | Err(error) => return self.fail(slot, &connect_failure(&error), now),
+        }
+        let (begun, purpose, address) = (connection.mark, connection.purpose, connection.address);
+        let configs = &self.configs[address];
+        let (config, tickets) = match purpose {
+            Purpose::Full => (&configs.full, 0),
+            // To prime means to offer no session, and to keep the one that comes: rustls offers what the store has.
+            Purpose::Prime | Purpose::Resume => (&configs.resuming, configs.sessions.tickets()),
+        };
+        let session = Session::new(config, &self.shared.server_name);
+        let tickets_before = if purpose == Purpose::Resume { configs.sessions.tickets() } else { tickets };
+        if purpose != Purpose::Prime && self.records_connections_of(begun) {
+            self.ledger.record(Metric::Connect, now - begun);
+        }
+        let mark = self.shared.clock.now();
+        let mut session = match session {
+            Ok(session) => session,
+            Err(failure) => return self.fail(slot, &failure, now),
+        };
+        let hello = session.resume(&mut self.out);
+        let connection = self.connection(slot);
+        (connection.session, connection.stage) = (Some(session), Stage::Handshaking);
+        (connection.mark, connection.tickets_before) = (mark, tickets_before);
+        match hello.and_then(|_| self.flush(slot)) {
+            Ok(()) => {}
+            Err(failure) => self.fail(slot, &failure, now),
+        }
+    }
+
+    /// Whether connections begun at `at` enter the histograms: those of the window, and those opened before the schedule.
+    fn records_connections_of(&self, at: Ns) -> bool {
+        self.phase < Phase::Running || self.window.contains(at)
+    }
+
+    /// The socket takes bytes again.
+    fn on_writable(&mut self, slot: usize) {
+        let connection = self.connection(slot);
+        let result = connection.stream.write(&connection.unwritten);
+        match result {
+            Ok(written) if written == connection.unwritten.len() => connection.unwritten = Vec::new(),
+            Ok(written) => {
+                connection.unwritten.drain(..written);
+                return;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) => {
+                let now = self.shared.clock.now();
+                return self.fail(slot, &io_failure(&error), now);
+            }
+        }
+        if connection.stage == Stage::Sending {
+            self.send_more(slot);
+        }
+    }
+
+    /// Writes what has been collected for `slot`; what the socket does not take is kept with the connection.
+    fn flush(&mut self, slot: usize) -> Result<(), Failure> {
+        let connection = self.slots[slot].connection.as_mut().expect("the caller has seen the slot's connection");
+        let mut bytes = self.out.filled();
+        if connection.unwritten.is_empty() {
+            while !bytes.is_empty() {
+                match connection.stream.write(bytes) {
+                    Ok(written) => bytes = &bytes[written..],
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => {
+                        self.out.clear();
+                        return Err(io_failure(&error));
+                    }
+                }
+            }
+        }
+        connection.unwritten.extend_from_slice(bytes);
+        self.out.clear();
+        Ok(())
+    }
+
+    /// Reads until the socket is empty. A read that did not fill the buffer has emptied it, unless the peer has closed: data
+    /// and FIN come as one edge.
+    fn on_readable(&mut self, slot: usize, generation: u32, closing: bool) {
+        loop {
+            let arrived = self.read_once(slot);
+            let now = self.shared.clock.now();
+            match arrived {
+                Err(failure) => {
+                    // An alert may have been queued; it goes out if the socket takes it.
+                    let _ = self.flush(slot);
+                    return self.fail(slot, &failure, now);
+                }
+                Ok(Arrived::Blocked) => return,
+                Ok(Arrived::Eof) => return self.on_end(slot, false, now),
+                Ok(Arrived::Decoded { progress, response, surplus, drained }) => {
+                    self.after_read(slot, progress, response, surplus, now);
+                    let gone = self.slots[slot].generation != generation || self.slots[slot].connection.is_none();
+                    if gone || (drained && !closing) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One read, decoded and fed to the response's reader.
+    fn read_once(&mut self, slot: usize) -> Result<Arrived, Failure> {
+        let connection = self.slots[slot].connection.as_mut().expect("the caller has seen the slot's connection");
+        let session = connection.session.as_mut().expect("a connection past connecting has a session");
+        let kept = session.restore_leftover(&mut self.read_buffer);
+        let read = loop {
+            match connection.stream.read(&mut self.read_buffer[kept..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        let read = match read {
+            Ok(0) => return Ok(Arrived::Eof),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                session.keep(&self.read_buffer[..kept])?;
+                return Ok(Arrived::Blocked);
+            }
+            Err(error) => return Err(io_failure(&error)),
+        };
+        let drained = read < self.read_buffer.len() - kept;
+        let awaiting = matches!(connection.stage, Stage::Sending | Stage::Receiving);
+        let (reader, first_byte, clock) = (&mut connection.reader, &mut connection.first_byte, &self.shared.clock);
+        let mut response = None;
+        let (mut surplus, mut bytes) = (false, 0);
+        let progress = session.process(&mut self.read_buffer[..kept + read], &mut self.out, |data| {
+            bytes += data.len() as u64;
+            if !awaiting || response.is_some() {
+                surplus |= !data.is_empty();
+                return;
+            }
+            first_byte.get_or_insert_with(|| clock.now());
+            match reader.push(data) {
+                Ok((_, Reading::NeedMore)) => {}
+                Ok((used, Reading::Complete(complete))) => {
+                    response = Some(Ok(complete));
+                    surplus = used < data.len();
+                }
+                Err(error) => response = Some(Err(error)),
+            }
+        })?;
+        self.count_bytes_in(bytes);
+        Ok(Arrived::Decoded { progress, response, surplus, drained })
+    }
+
+    fn count_bytes_in(&mut self, bytes: u64) {
+        if bytes > 0 && self.window.opened && !self.window.closed {
+            self.ledger.counts.window_bytes_in += bytes;
+        }
+    }
+
+    fn after_read(
+        &mut self,
+        slot: usize,
+        progress: Progress,
+        response: Option<Result<Response, HttpError>>,
+        surplus: bool,
+        now: Ns,
+    ) {
+        let connection = self.connection(slot);
+        connection.peer_closed |= progress.peer_closed;
+        match connection.stage {
+            // The client's last flight and the first request leave together.
+            Stage::Handshaking if progress.ready => return self.on_handshake_done(slot),
+            _ => {}
+        }
+        if let Err(failure) = self.flush(slot) {
+            return self.fail(slot, &failure, now);
+        }
+        match response {
+            Some(Ok(mut response)) => {
+                let connection = self.connection(slot);
+                // Bytes after the answer would be taken for the next one.
+                response.reusable &= !surplus && !connection.peer_closed && connection.stage == Stage::Receiving;
+                return self.on_response(slot, response);
+            }
+            Some(Err(error)) => return self.fail(slot, &Failure::new(FailureKind::HttpProtocol, error.to_string()), now),
+            None if surplus => {
+                return self.fail(slot, &Failure::new(FailureKind::HttpProtocol, "bytes that nobody asked for"), now);
+            }
+            None => {}
+        }
+        if progress.peer_closed {
+            return self.on_end(slot, true, now);
+        }
+        if self.connection(slot).stage == Stage::AwaitingTicket && self.has_ticket(slot) {
+            self.close_in_order(slot, now);
+        }
+    }
+
+    /// Whether a ticket has come since the handshake began.
+    pub(super) fn has_ticket(&self, slot: usize) -> bool {
+        let connection = self.slots[slot].connection.as_ref();
+        connection.is_some_and(|c| {
+            let tickets = self.configs[c.address].sessions.tickets();
+            tickets == usize::MAX || tickets > c.tickets_before
+        })
+    }
+
+    /// Handshaking: complete. What was agreed on is checked against the plan and counted; then the connection does what it is for.
+    fn on_handshake_done(&mut self, slot: usize) {
+        let now = self.shared.clock.now();
+        self.shared.note_connected();
+        let connection = self.connection(slot);
+        let (mark, purpose) = (connection.mark, connection.purpose);
+        let agreed = match self.check_agreed(session_of(&self.slots[slot].connection)) {
+            Ok(agreed) => agreed,
+            Err(failure) => return self.fail(slot, &failure, now),
+        };
+        if purpose == Purpose::Prime {
+            self.ledger.counts.priming += 1;
+        } else {
+            *self.ledger.negotiated.entry(NegotiatedKey::from(agreed)).or_default() += 1;
+            if self.records_connections_of(mark) {
+                let metric = if agreed.resumed { Metric::HandshakeResumed } else { Metric::HandshakeFull };
+                self.ledger.record(metric, now - mark);
+            }
+            if self.window.contains(now) {
+                self.ledger.counts.window_handshakes += 1;
+                self.ledger.slice.handshakes += 1;
+            }
+        }
+        self.ledger.counts.opened += 1;
+        self.open_connections += 1;
+        self.connection(slot).stage = Stage::Idle;
+        if purpose == Purpose::Resume && !agreed.resumed {
+            self.ledger.counts.resumption_refused += 1;
+            return self.fail(slot, &FailureKind::ResumptionRefused.into(), now);
+        }
+        self.after_handshake(slot, purpose, agreed.version, now);
+    }
+
+    fn after_handshake(&mut self, slot: usize, purpose: Purpose, version: TlsVersion, now: Ns) {
+        let handshake_only = self.shared.plan.load.requests_per_connection() == RequestsPerConnection::HandshakeOnly;
+        if purpose != Purpose::Prime && !handshake_only {
+            if self.slots[slot].job.is_some() {
+                return self.start_request(slot);
+            }
+            return match self.flush(slot) {
+                Ok(()) => self.become_idle(slot, now),
+                Err(failure) => self.fail(slot, &failure, now),
+            };
+        }
+        if let Err(failure) = self.flush(slot) {
+            return self.fail(slot, &failure, now);
+        }
+        if purpose != Purpose::Prime {
+            self.slots[slot].failures_in_row = 0;
+            self.finish_job(slot, Ok(()), now);
+        }
+        let awaits = purpose == Purpose::Prime || (purpose == Purpose::Resume && version == TlsVersion::V13);
+        if awaits && !self.has_ticket(slot) {
+            self.connection(slot).stage = Stage::AwaitingTicket;
+            self.set_deadline(slot, now + TICKET_PATIENCE);
+        } else {
+            self.close_in_order(slot, now);
+        }
+    }
+
+    /// What was negotiated, if it is what the plan asked for.
+    fn check_agreed(&self, session: &Session) -> Result<Agreed, Failure> {
+        let other = |detail: String| Failure::new(FailureKind::NegotiatedOther, detail);
+        let plan = &self.shared.plan.tls;
+        let agreed = session.agreed().ok_or_else(|| other("a suite that cannot be named".to_owned()))?;
+        if !plan.suites().contains(&agreed.suite) || !plan.versions().contains(&agreed.version) {
+            return Err(other(format!("{} with {}", agreed.version, agreed.suite)));
+        }
+        if let Some(group) = agreed.group.filter(|group| !plan.groups().contains(group)) {
+            return Err(other(format!("group {group}")));
+        }
+        if let (Some(wanted), Some(shown)) = (plan.cert_type(), session.peer_key_type())
+            && wanted != shown
+        {
+            return Err(other(format!("certificate of type {shown}")));
+        }
+        match session.alpn() {
+            Some(protocol) if protocol != b"http/1.1" => Err(other(format!("ALPN {}", String::from_utf8_lossy(protocol)))),
+            _ => Ok(agreed),
+        }
+    }
+
+    /// Idle, with work bound: the request goes out.
+    pub(super) fn start_request(&mut self, slot: usize) {
+        let head_only = self.shared.requests.more.head_only();
+        let started = self.shared.clock.now();
+        let place = &mut self.slots[slot];
+        let (Some(connection), Some(mut job)) = (place.connection.as_mut(), place.job) else { return };
+        connection.stage = Stage::Sending;
+        connection.reader.begin(head_only);
+        (connection.first_byte, connection.encrypted, connection.mark) = (None, 0, started);
+        if job.started.is_none() {
+            job.started = Some(started);
+            self.charge_late(&mut job);
+            if let Some(at) = job.intended.filter(|at| job.found_free && self.window.contains(*at)) {
+                self.ledger.record(Metric::DispatchLag, started - at);
+            }
+        }
+        self.slots[slot].job = Some(job);
+        self.set_deadline(slot, started + self.shared.plan.load.timeout.as_nanos() as Ns);
+        self.send_more(slot);
+    }
+
+    /// Sending: encrypts and writes until the request is out, or the socket is full.
+    fn send_more(&mut self, slot: usize) {
+        let requests = &self.shared.requests;
+        loop {
+            let connection = self.slots[slot].connection.as_mut().expect("the caller has seen the slot's connection");
+            let request = if self.shared.is_last(connection.answered) { &requests.last } else { &requests.more };
+            let rest = request.remaining(connection.encrypted);
+            let chunk = &rest[..rest.len().min(CHUNK)];
+            let session = connection.session.as_mut().expect("a connection past connecting has a session");
+            connection.encrypted += chunk.len();
+            let complete = connection.encrypted == request.total_len();
+            let length = chunk.len() as u64;
+            let result = session.encrypt(chunk, &mut self.out).and_then(|()| self.flush(slot));
+            if let Err(failure) = result {
+                let now = self.shared.clock.now();
+                return self.fail(slot, &failure, now);
+            }
+            if self.window.opened && !self.window.closed {
+                self.ledger.counts.window_bytes_out += length;
+            }
+            if complete {
+                self.connection(slot).stage = Stage::Receiving;
+                if let Some(job) = &mut self.slots[slot].job {
+                    job.sent += 1;
+                }
+                return;
+            }
+            if !self.connection(slot).unwritten.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// The peer will send nothing more; `clean`: it said so by close_notify.
+    fn on_end(&mut self, slot: usize, clean: bool, now: Ns) {
+        let connection = self.connection(slot);
+        match connection.stage {
+            Stage::Connecting | Stage::Handshaking => self.fail(slot, &FailureKind::ClosedEarly.into(), now),
+            Stage::Idle | Stage::AwaitingTicket => self.close_in_order(slot, now),
+            Stage::Sending | Stage::Receiving => match connection.reader.end(clean) {
+                Ok(response) => self.on_response(slot, Response { reusable: false, ..response }),
+                Err(EndError::NothingReceived) => self.fail(slot, &FailureKind::ClosedEarly.into(), now),
+                Err(EndError::Truncated) => self.fail(slot, &FailureKind::Truncated.into(), now),
+            },
+        }
+    }
+}
+
+fn session_of(connection: &Option<Connection>) -> &Session {
+    connection.as_ref().and_then(|c| c.session.as_ref()).expect("a connection past connecting has a session")
+}

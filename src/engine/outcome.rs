@@ -1,0 +1,101 @@
+//! What a run of the engine leaves behind, merged over its workers.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::ledger::{Ledger, Metric};
+use crate::model::failure::Failure;
+use crate::stats::batches::Batches;
+use crate::stats::recorder::Recorder;
+
+/// Why a run could not be made at all.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CannotRun {
+    /// No handshake ever succeeded; the most frequent reason.
+    #[error("no TLS connection could be made: {failure} ({failed} of {failed} attempts failed)")]
+    NoHandshake {
+        /// The most frequent failure.
+        failure: Failure,
+        /// How many attempts failed.
+        failed: u64,
+    },
+    /// Resumption was asked for, and the server gives no sessions.
+    #[error(
+        "{address} gives no session that could be resumed (neither ticket nor session id); use --resumption full, or turn \
+         session tickets on at the server"
+    )]
+    NoTicket {
+        /// The server.
+        address: SocketAddr,
+    },
+    /// The user ended the run before it had begun.
+    #[error("interrupted before the first connection was made")]
+    Interrupted,
+    /// A thread or a poll could not be made.
+    #[error("the operating system refused a worker: {0}")]
+    Worker(String),
+    /// The server name cannot stand in a certificate.
+    #[error("'{0}' is not a name that a certificate can be checked against; use --sni NAME")]
+    ServerName(String),
+}
+
+/// One second of the measure window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Second {
+    /// Its end, after the window's start.
+    pub end: Duration,
+    /// Successful requests.
+    pub requests: u64,
+    /// Failed requests or sessions.
+    pub failures: u64,
+    /// Completed handshakes.
+    pub handshakes: u64,
+    /// Connections open at its end.
+    pub open_connections: u64,
+    /// p50 and p99 of `service`, in nanoseconds.
+    pub service: Option<(u64, u64)>,
+    /// p50 and p99 of `response`, in nanoseconds.
+    pub response: Option<(u64, u64)>,
+    /// The longest dispatch lag, in nanoseconds.
+    pub dispatch_lag_max_ns: Option<u64>,
+}
+
+/// What one worker cost and noticed.
+#[derive(Debug, Clone)]
+pub struct WorkerOutcome {
+    /// Share of the window in which it did not wait for events, 0 to 1.
+    pub busy: f64,
+    /// CPU time within the window.
+    pub cpu: Duration,
+    /// The longest dispatch lag, in nanoseconds.
+    pub dispatch_lag_max_ns: Option<u64>,
+    /// Times for which it wanted to run and did not.
+    pub gaps: Recorder,
+    /// The window's true length.
+    pub window: Duration,
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Counts and latencies of all workers.
+    pub ledger: Ledger,
+    /// The latencies in slices of time, for intervals; by metric.
+    pub batches: [Batches; Metric::COUNT],
+    /// Finished work per slice, for the test of stationarity.
+    pub slice_rates: Vec<f64>,
+    /// The window, second by second.
+    pub seconds: Vec<Second>,
+    /// The workers, in order.
+    pub workers: Vec<WorkerOutcome>,
+    /// The window's true length: the longest of the workers'.
+    pub window: Duration,
+    /// Whether the user ended the run.
+    pub interrupted: bool,
+    /// Whether the rule of `--abort-on` ended the run: the share of failures then.
+    pub aborted_at: Option<f64>,
+    /// By how much the run's clock and the kernel's had come apart at the end.
+    pub clock_disagreement: Duration,
+    /// How long the run took, from the first connect to the last close.
+    pub elapsed: Duration,
+}

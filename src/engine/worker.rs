@@ -1,0 +1,365 @@
+//! One worker: a thread with its own poll, slots, schedule, timers, recorders and TLS configurations. This file is its loop and
+//! its phases; what it does with a connection is in `drive`, with work in `dispatch`, with the end of either in `finish`.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
+
+use super::clock::{Ns, thread_cpu};
+use super::gaps::{GapWatch, Gaps};
+use super::ledger::{Ledger, Slice};
+use super::session::OutBuffer;
+use super::shared::{Report, Shared};
+use super::slot::Slot;
+use super::timers::Timers;
+use crate::model::load::Pace;
+use crate::pacing::Schedule;
+use crate::tls::config::ClientConfigs;
+
+/// The token of the timer; those of connections are below it.
+const TIMER: Token = Token(usize::MAX);
+
+/// How long a worker sleeps at most: it then looks at the stop flag, and learns whether it was woken in time.
+const HEARTBEAT: Duration = Duration::from_millis(5);
+
+/// The read buffer, lent to each connection in turn: sixteen full records.
+const READ_BUFFER: usize = 256 * 1024;
+
+/// Room for a flight or a chunk of a body; grows if a flight is larger.
+const OUT_BUFFER: usize = 80 * 1024;
+
+/// Where a worker stands in the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// Sessions are being made, to be resumed later.
+    Priming,
+    /// The connections are being opened.
+    Opening,
+    /// Everything is open; the other workers may not be so far.
+    Ready,
+    /// The schedule runs.
+    Running,
+    /// Nothing new starts; what is under way may finish.
+    Draining,
+    /// Everything is closed.
+    Ended,
+}
+
+/// The measure window, as this worker sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    /// Start.
+    pub(super) from: Ns,
+    /// End; moved ahead where the run ends early.
+    pub(super) to: Ns,
+    /// Whether the start has passed, and the end.
+    pub(super) opened: bool,
+    pub(super) closed: bool,
+}
+
+impl Window {
+    pub(super) fn contains(&self, at: Ns) -> bool {
+        (self.from..self.to).contains(&at)
+    }
+}
+
+/// What a worker leaves behind.
+#[derive(Debug)]
+pub(super) struct WorkerResult {
+    pub(super) ledger: Ledger,
+    pub(super) gaps: Gaps,
+    /// CPU time within the window.
+    pub(super) cpu: Duration,
+    /// The window's true length.
+    pub(super) window: Duration,
+}
+
+/// One worker; see the module's description.
+pub(super) struct Worker<'s> {
+    pub(super) shared: &'s Shared<'s>,
+    pub(super) index: usize,
+    pub(super) poll: Poll,
+    timer: OwnedFd,
+    /// For which moment the timer is armed.
+    timer_armed: Option<Ns>,
+    pub(super) slots: Vec<Slot>,
+    /// Idle connections, the longest idle one first; entries of closed ones are passed over.
+    pub(super) idle: VecDeque<(usize, u32)>,
+    /// Connections being opened with no work bound to them; entries of others are passed over.
+    pub(super) unbound: VecDeque<usize>,
+    /// Slots without a connection that arrivals may take (open loop).
+    pub(super) free: VecDeque<usize>,
+    pub(super) schedule: Option<Schedule>,
+    pub(super) timers: Timers,
+    /// By address.
+    pub(super) configs: Vec<ClientConfigs>,
+    pub(super) read_buffer: Vec<u8>,
+    pub(super) out: OutBuffer,
+    pub(super) ledger: Ledger,
+    pub(super) phase: Phase,
+    pub(super) window: Window,
+    /// The schedule's zero.
+    pub(super) zero: Ns,
+    /// Work that may still start in the window.
+    pub(super) quota: Option<u64>,
+    /// Work under way.
+    pub(super) in_flight: usize,
+    pub(super) open_connections: u64,
+    pub(super) opening: super::opening::Opening,
+    /// What is left over of the share of resumed connections.
+    pub(super) resume_credit: f64,
+    /// Connections begun; chooses addresses and sources in turn.
+    pub(super) begun: usize,
+    gaps: GapWatch,
+    cpu_at_start: Duration,
+    cpu_in_window: Duration,
+}
+
+impl<'s> Worker<'s> {
+    /// The worker `index` of the run, with its share of the connections; nothing is sent yet.
+    pub(super) fn new(shared: &'s Shared<'s>, index: usize) -> io::Result<Self> {
+        let load = &shared.plan.load;
+        let workers = load.threads();
+        let share = |total: usize| total / workers + usize::from(index < total % workers);
+        let count = share(load.connections());
+        let schedule = match load.pace() {
+            Pace::Closed => None,
+            Pace::Open { rate, arrivals, seed } => Some(Schedule::new(arrivals, rate, seed, index, workers)),
+        };
+        let poll = Poll::new()?;
+        let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        poll.registry().register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
+        let configs = shared.addresses.iter().map(|_| shared.material.configs(2 * count + 8)).collect();
+        Ok(Self {
+            shared,
+            index,
+            poll,
+            timer,
+            timer_armed: None,
+            slots: std::iter::repeat_with(Slot::default).take(count).collect(),
+            idle: VecDeque::with_capacity(2 * count),
+            unbound: VecDeque::with_capacity(2 * count),
+            free: VecDeque::with_capacity(count),
+            schedule,
+            timers: Timers::default(),
+            configs,
+            read_buffer: vec![0; READ_BUFFER],
+            out: OutBuffer::with_capacity(OUT_BUFFER),
+            ledger: Ledger::new(),
+            phase: Phase::Priming,
+            window: Window { from: Ns::MAX, to: Ns::MAX, opened: false, closed: false },
+            zero: Ns::MAX,
+            quota: load.max_requests.map(|total| share(usize::try_from(total).unwrap_or(usize::MAX)) as u64),
+            in_flight: 0,
+            open_connections: 0,
+            opening: super::opening::Opening::default(),
+            resume_credit: 0.0,
+            begun: index,
+            gaps: GapWatch::new(&shared.clock),
+            cpu_at_start: Duration::ZERO,
+            cpu_in_window: Duration::ZERO,
+        })
+    }
+
+    /// Runs to the end of the run.
+    pub(super) fn run(mut self) -> io::Result<WorkerResult> {
+        let mut events = Events::with_capacity(1024);
+        self.begin_priming();
+        let mut now = self.shared.clock.now();
+        while self.phase != Phase::Ended {
+            let wanted = self.sleep(&mut events, now)?;
+            let woke = self.shared.clock.now();
+            self.gaps.woke(wanted, woke);
+            for event in &events {
+                if event.token() != TIMER {
+                    self.on_event(event);
+                }
+            }
+            self.tick(self.shared.clock.now());
+            now = self.shared.clock.now();
+            self.gaps.worked(woke, now);
+        }
+        Ok(WorkerResult {
+            ledger: self.ledger,
+            gaps: self.gaps.finish(),
+            cpu: self.cpu_in_window,
+            window: if self.window.opened {
+                Duration::from_nanos(self.window.to - self.window.from)
+            } else {
+                Duration::ZERO
+            },
+        })
+    }
+
+    /// Waits for events until something is due at the latest, and says when that was.
+    fn sleep(&mut self, events: &mut Events, now: Ns) -> io::Result<Ns> {
+        let mut wanted = now + HEARTBEAT.as_nanos() as Ns;
+        if let Some(due) = self.timers.next() {
+            wanted = wanted.min(due.max(now));
+        }
+        // mio rounds up to milliseconds: good enough for timeouts, and nothing else waits for it.
+        let mut timeout = Duration::from_nanos(wanted - now);
+        wanted = now + (timeout.as_nanos() as Ns).div_ceil(1_000_000) * 1_000_000;
+        if let Some(arrival) = self.next_wake() {
+            let spin = self.shared.plan.load.spin.as_nanos() as Ns;
+            if arrival.saturating_sub(spin) <= now {
+                timeout = Duration::ZERO;
+                wanted = now.max(arrival);
+            } else {
+                self.arm_timer(arrival - spin, now)?;
+                wanted = wanted.min(arrival);
+            }
+        }
+        match self.poll.poll(events, Some(timeout)) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Ns::MAX),
+            Err(error) => Err(error),
+            Ok(()) => Ok(wanted),
+        }
+    }
+
+    /// The next arrival that could be served, if there is one in this run.
+    fn next_wake(&self) -> Option<Ns> {
+        if self.phase != Phase::Running || (self.idle.is_empty() && self.free.is_empty() && self.unbound.is_empty()) {
+            return None;
+        }
+        self.next_arrival()
+    }
+
+    /// Arms the timer for `at`, unless it is armed for it already. A relative time: the two clocks drift apart.
+    fn arm_timer(&mut self, at: Ns, now: Ns) -> io::Result<()> {
+        if self.timer_armed == Some(at) {
+            return Ok(());
+        }
+        self.timer_armed = Some(at);
+        let delay = at - now;
+        let value = Timespec {
+            tv_sec: (delay / 1_000_000_000).cast_signed(),
+            tv_nsec: (delay % 1_000_000_000).cast_signed(),
+        };
+        let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let spec = Itimerspec { it_interval: zero, it_value: value };
+        rustix::time::timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &spec)?;
+        Ok(())
+    }
+
+    /// What the clock demands: phases, the window's edges, timeouts, arrivals.
+    fn tick(&mut self, now: Ns) {
+        self.fire_timers(now);
+        if self.shared.stop.is_raised() {
+            self.end_early(now);
+        }
+        match self.phase {
+            Phase::Priming => self.prime(now),
+            Phase::Opening => self.open_more(now),
+            Phase::Ready => self.start_when_all_are_ready(now),
+            Phase::Running => self.run_on(now),
+            Phase::Draining => self.drain(now),
+            Phase::Ended => {}
+        }
+    }
+
+    fn fire_timers(&mut self, now: Ns) {
+        while let Some(slot) = self.timers.pop(now) {
+            let mut deadline = self.slots[slot].deadline;
+            let expired = self.timers.expired(slot, &mut deadline, now);
+            self.slots[slot].deadline = deadline;
+            if expired {
+                self.on_deadline(slot, now);
+            }
+        }
+    }
+
+    /// This worker's connections are open.
+    pub(super) fn become_ready(&mut self) {
+        self.phase = Phase::Ready;
+        self.shared.report(Report::Ready);
+    }
+
+    fn start_when_all_are_ready(&mut self, now: Ns) {
+        let Some(zero) = self.shared.epoch() else { return };
+        if now < zero {
+            return;
+        }
+        let load = &self.shared.plan.load;
+        let from = zero + load.warmup.as_nanos() as Ns;
+        self.zero = zero;
+        self.window = Window { from, to: from + load.duration.as_nanos() as Ns, opened: false, closed: false };
+        self.phase = Phase::Running;
+        self.start_work(now);
+        self.run_on(now);
+    }
+
+    fn run_on(&mut self, now: Ns) {
+        self.dispatch_due(now);
+        self.cross_window_edges(now);
+        if now >= self.window.to {
+            self.phase = Phase::Draining;
+            self.drain(now);
+        }
+    }
+
+    /// Notes the costs at the window's edges, and hands over the slices that are complete.
+    fn cross_window_edges(&mut self, now: Ns) {
+        if !self.window.opened && now >= self.window.from {
+            self.window.opened = true;
+            self.cpu_at_start = thread_cpu();
+            self.gaps.set_recording(true);
+        }
+        if !self.window.opened || self.window.closed {
+            return;
+        }
+        let length = self.shared.slice_ns;
+        while now.min(self.window.to) >= self.window.from + (self.ledger.slice.index + 1) * length {
+            self.hand_over_slice();
+        }
+        if now >= self.window.to {
+            self.window.closed = true;
+            self.cpu_in_window = thread_cpu() - self.cpu_at_start;
+            self.gaps.set_recording(false);
+            if self.window.to > self.window.from + self.ledger.slice.index * length {
+                self.hand_over_slice();
+            }
+        }
+    }
+
+    fn hand_over_slice(&mut self) {
+        let next = Slice::new(self.ledger.slice.index + 1);
+        let mut slice = std::mem::replace(&mut self.ledger.slice, next);
+        slice.open_connections = self.open_connections;
+        self.shared.report(Report::Slice(Box::new(slice)));
+    }
+
+    /// Closes the window now: the user or a rule has ended the run, or all the work that was asked for has started.
+    pub(super) fn end_early(&mut self, now: Ns) {
+        match self.phase {
+            Phase::Priming | Phase::Opening | Phase::Ready => {
+                self.close_all(now);
+                self.phase = Phase::Ended;
+            }
+            Phase::Running if now < self.window.to => {
+                // Before the window has opened it becomes empty, not negative.
+                self.window.to = now.max(self.window.from);
+                self.cross_window_edges(now);
+                self.phase = Phase::Draining;
+            }
+            Phase::Running | Phase::Draining | Phase::Ended => {}
+        }
+    }
+
+    /// Lets work that was intended in the window finish, for as long as a timeout.
+    fn drain(&mut self, now: Ns) {
+        self.cross_window_edges(now);
+        self.dispatch_due(now);
+        let over = now >= self.window.to + self.shared.plan.load.timeout.as_nanos() as Ns;
+        if over || (self.in_flight == 0 && self.next_arrival().is_none()) {
+            self.give_up_waiting(now);
+            self.close_all(now);
+            self.phase = Phase::Ended;
+        }
+    }
+}
