@@ -288,7 +288,7 @@ pub struct FailureDetail {
     pub detail: String,
     /// How many.
     pub n: u64,
-    /// Whether they are failures of connections outside the counted requests (`connections.failures`) or of `counts.failures`.
+    /// `counts` where they are part of `counts.failures`, `connections` where they are part of `connections.failures`.
     pub of: String,
 }
 
