@@ -99,6 +99,7 @@ struct Answer {
 impl Client {
     fn connect(&self) -> io::Result<Connection> {
         let tcp = TcpStream::connect(self.addr)?;
+        tcp.set_nodelay(true)?;
         tcp.set_read_timeout(Some(Duration::from_secs(20)))?;
         let name = ServerName::try_from("localhost").unwrap();
         let mut stream = StreamOwned::new(ClientConnection::new(Arc::clone(&self.config), name).unwrap(), tcp);
@@ -112,7 +113,8 @@ impl Client {
 impl Connection {
     fn send(&mut self, method: &str, path: &str, body: &[u8]) {
         let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
-        write!(self.0, "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{length}\r\n").unwrap();
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{length}\r\n");
+        self.0.write_all(head.as_bytes()).unwrap();
         self.0.write_all(body).unwrap();
         self.0.flush().unwrap();
     }
@@ -247,6 +249,13 @@ fn groups_and_retries_are_counted_as_they_were() {
     let report = server.stop();
     let groups: Vec<_> = report.handshakes.iter().map(|row| row.group.unwrap()).collect();
     assert_eq!(groups, [Group::Secp256r1, Group::Secp384r1, Group::X25519MlKem768]);
+
+    let server = start(&Config { provider: Provider::Ring, ..config() });
+    let groups = vec![Group::X25519MlKem768, Group::X25519];
+    let offer = Offer { groups, ..Offer::suites([Suite::Aes128GcmSha256]) };
+    offer.client(&server).connect().unwrap().get("/");
+    let row = &server.stop().handshakes[0];
+    assert_eq!((row.group, row.kind), (Some(Group::X25519), HandshakeKind::FullWithHrr));
 }
 
 #[test]
