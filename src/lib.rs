@@ -1,8 +1,6 @@
 //! A load generator and latency profiler for HTTPS: opens many TLS 1.2 and 1.3 sessions with each allowed cipher suite and
 //! measures handshakes and requests so that every figure can be trusted. `docs/architecture.md` is the map.
 
-pub mod host;
 pub mod model;
-pub mod pacing;
-pub mod record;
+pub mod target;
 pub mod units;

@@ -1,0 +1,83 @@
+//! One connection from accept to close: the handshake, then HTTP/1.1 until either side ends it.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use super::counters::{Counters, OpenConnection};
+use super::service::answer;
+
+/// How long a client may take for its handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What all connections of a thread share.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) acceptor: TlsAcceptor,
+    pub(super) http: http1::Builder,
+    pub(super) counters: Arc<Counters>,
+    /// True once the server stops: idle connections then close, and others after the answer they are at.
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+/// Serves one connection. Its end is not an error of the server, whoever caused it.
+pub(super) async fn serve(stream: TcpStream, open: OpenConnection, mut context: Context) {
+    let Some(tls) = handshake(stream, &mut context).await else { return };
+    let counters = Arc::clone(&context.counters);
+    let service = service_fn(move |request| answer(Arc::clone(&counters), request));
+    let connection = context.http.serve_connection(TokioIo::new(tls), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        biased;
+        _ = connection.as_mut() => true,
+        _ = context.stopping.wait_for(|stopping| *stopping) => false,
+    };
+    if !ended {
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
+    drop(open);
+}
+
+/// Makes the TLS session and counts how it went.
+async fn handshake(
+    stream: TcpStream,
+    Context { acceptor, counters, stopping, .. }: &mut Context,
+) -> Option<TlsStream<TcpStream>> {
+    let outcome = tokio::select! {
+        biased;
+        outcome = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)) => outcome,
+        // Not a failure: nobody waits for this session any more.
+        _ = stopping.wait_for(|stopping| *stopping) => return None,
+    };
+    match outcome {
+        Ok(Ok(tls)) => {
+            counters.count_handshake(tls.get_ref().1);
+            Some(tls)
+        }
+        Ok(Err(error)) => {
+            counters.count_failed(&cause(&error));
+            None
+        }
+        Err(_) => {
+            counters.count_failed("timed out");
+            None
+        }
+    }
+}
+
+/// The cause of a failed handshake, without numbers or addresses that would make each one distinct.
+fn cause(error: &io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(error) => error.to_string(),
+        None => error.kind().to_string(),
+    }
+}
