@@ -2,4 +2,5 @@
 //! measures handshakes and requests so that every figure can be trusted. `docs/architecture.md` is the map.
 
 pub mod model;
+pub mod tls;
 pub mod units;
