@@ -3,4 +3,5 @@
 
 pub mod model;
 pub mod target;
+pub mod tls;
 pub mod units;
