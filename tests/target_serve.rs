@@ -1,4 +1,4 @@
-//! The embedded endpoint, spoken to by clients that share none of its code: every suite, both certificates, exact counts.
+//! The embedded endpoint, spoken to by blocking clients: every suite, both certificates, exact counts.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::client::Resumption;
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use shakedown::model::suite::{Group, Suite, TlsVersion};
 use shakedown::model::tls::Provider;
 use shakedown::target::{Config, HandshakeKind, Report, STOP_BOUND, Server, TargetError};
+use shakedown::tls::provider;
 
 fn config() -> Config {
     Config::new(local(), 1)
@@ -45,18 +46,7 @@ impl Offer {
     }
 
     fn client(self, server: &Server) -> Client {
-        let mut provider: CryptoProvider = aws_lc_rs::default_provider();
-        // In the order of the offer, which is what the server follows.
-        let known = std::mem::take(&mut provider.cipher_suites);
-        let find = |suite: &Suite| known.iter().find(|k| u16::from(k.suite()) == suite.code()).copied();
-        provider.cipher_suites = self.suites.iter().filter_map(find).collect();
-        provider.kx_groups = self
-            .groups
-            .iter()
-            .map(|group| {
-                *aws_lc_rs::ALL_KX_GROUPS.iter().find(|known| u16::from(known.name()) == group.code()).unwrap()
-            })
-            .collect();
+        let mut provider = (*provider::provider(Provider::AwsLc, &self.suites, &self.groups)).clone();
         if self.rsa_only {
             let full = provider.signature_verification_algorithms;
             let mapping = full.mapping.iter().copied().filter(|(scheme, _)| format!("{scheme:?}").starts_with("RSA"));
@@ -178,15 +168,10 @@ fn eventually(server: &Server, done: impl Fn(&Report) -> bool) -> Report {
     }
 }
 
-/// The suites that a client on plain rustls can offer.
-fn plain() -> impl Iterator<Item = Suite> {
-    Suite::all().filter(|suite| !suite.iana().contains("CBC"))
-}
-
 #[test]
 fn every_suite_is_negotiated_when_it_alone_is_offered_or_served() {
     let server = start(&config());
-    for suite in plain() {
+    for suite in Suite::all() {
         let mut connection = Offer::suites([suite]).client(&server).connect().unwrap();
         assert_eq!(connection.get("/").body.len(), 64, "{suite}");
         if let Some(key) = suite.key_type() {
@@ -201,16 +186,16 @@ fn every_suite_is_negotiated_when_it_alone_is_offered_or_served() {
         assert_eq!(report.handshakes[0].version, suite.version());
     }
     let report = server.stop();
-    assert!(plain().all(|suite| report.handshakes.iter().any(|row| row.suite == suite && row.count == 1)));
+    assert!(Suite::all().all(|suite| report.handshakes.iter().any(|row| row.suite == suite && row.count == 1)));
     assert!(report.handshakes.iter().all(|row| row.group == Some(Group::X25519) && row.kind == HandshakeKind::Full));
-    assert_eq!((report.requests, report.connections, report.failed_handshakes.len()), (7, 7, 0));
+    assert_eq!((report.requests, report.connections, report.failed_handshakes.len()), (9, 9, 0));
 }
 
 #[test]
 fn both_providers_serve_every_suite() {
     for provider in [Provider::AwsLc, Provider::Ring] {
         let server = start(&Config { provider, ..config() });
-        for suite in plain() {
+        for suite in Suite::all() {
             let mut connection = Offer::suites([suite]).client(&server).connect().unwrap();
             assert_eq!(connection.get("/bytes/50000").body.len(), 50_000, "{provider:?} {suite}");
         }
@@ -251,11 +236,12 @@ fn groups_and_retries_are_counted_as_they_were() {
     assert_eq!(groups, [Group::Secp256r1, Group::Secp384r1, Group::X25519MlKem768]);
 
     let server = start(&Config { provider: Provider::Ring, ..config() });
-    let groups = vec![Group::X25519MlKem768, Group::X25519];
+    // The first group is one that the server lacks, and the second comes without a key share.
+    let groups = vec![Group::X25519MlKem768, Group::Secp256r1];
     let offer = Offer { groups, ..Offer::suites([Suite::Aes128GcmSha256]) };
     offer.client(&server).connect().unwrap().get("/");
     let row = &server.stop().handshakes[0];
-    assert_eq!((row.group, row.kind), (Some(Group::X25519), HandshakeKind::FullWithHrr));
+    assert_eq!((row.group, row.kind), (Some(Group::Secp256r1), HandshakeKind::FullWithHrr));
 }
 
 #[test]
@@ -340,10 +326,10 @@ fn an_open_connection_goes_to_the_thread_with_the_fewest() {
     let client = Offer::all().client(&server);
     let mut open: Vec<_> = (0..4).map(|_| client.connect().unwrap()).collect();
     // A delay on one thread must not hold up answers on any connection.
-    open[0].send("GET", "/delay/300", &[]);
+    open[0].send("GET", "/delay/1000", &[]);
     let begun = Instant::now();
     open[1..].iter_mut().for_each(|connection| assert_eq!(connection.get("/").status, 200));
-    assert!(begun.elapsed() < Duration::from_millis(250));
+    assert!(begun.elapsed() < Duration::from_millis(800));
     assert_eq!(open[0].receive(false).status, 200);
     assert_eq!(server.counters().open_connections, 4);
 }
@@ -410,7 +396,7 @@ fn an_idle_server_stops_at_once_and_two_live_side_by_side() {
     Offer::all().client(&one).connect().unwrap().get("/");
     let begun = Instant::now();
     assert_eq!(one.stop().requests, 1);
-    assert!(begun.elapsed() < Duration::from_millis(500));
+    assert!(begun.elapsed() < Duration::from_secs(1));
     Offer::all().client(&two).connect().unwrap().get("/");
     assert_eq!(two.stop().requests, 1);
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::crypto::{CryptoProvider, aws_lc_rs, ring};
+use rustls::crypto::{aws_lc_rs, ring};
 use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache};
 
 use super::TargetError;
@@ -71,7 +71,7 @@ impl Config {
 
     /// The rustls configuration, one for all threads, so that a session made on one can be resumed on another.
     pub(super) fn tls(&self, issued: Issued) -> Result<Arc<ServerConfig>, TargetError> {
-        let provider = crypto(self.provider, &self.suites);
+        let provider = crate::tls::provider::provider(self.provider, &self.suites, self.provider.groups());
         let mut versions: Vec<&'static rustls::SupportedProtocolVersion> = Vec::with_capacity(2);
         for (version, supported) in
             [(TlsVersion::V13, &rustls::version::TLS13), (TlsVersion::V12, &rustls::version::TLS12)]
@@ -107,16 +107,4 @@ fn ticketer(provider: Provider) -> Result<Arc<dyn ProducesTickets>, rustls::Erro
         Provider::AwsLc => aws_lc_rs::Ticketer::new(),
         Provider::Ring => ring::Ticketer::new(),
     }
-}
-
-/// `provider` reduced to `suites`, with every group that it can compute.
-fn crypto(provider: Provider, suites: &[Suite]) -> Arc<CryptoProvider> {
-    let mut crypto = match provider {
-        Provider::AwsLc => aws_lc_rs::default_provider(),
-        Provider::Ring => ring::default_provider(),
-    };
-    crypto
-        .cipher_suites
-        .retain(|suite| Suite::from_code(u16::from(suite.suite())).is_some_and(|s| suites.contains(&s)));
-    Arc::new(crypto)
 }

@@ -31,7 +31,7 @@ pub use service::{MAX_BYTES, MAX_DELAY_MS, SMALL_BYTES};
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// No cipher suite was given, or none that the provider can compute.
+    /// No cipher suite was given.
     #[error("the endpoint has no cipher suite to offer")]
     NoSuites,
     /// The number of threads is 0 or beyond [`Config::MAX_THREADS`].

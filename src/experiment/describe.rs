@@ -1,0 +1,234 @@
+//! From values of the model and the engine to the plain data of a run's document.
+
+use crate::engine::ledger::{Counts as Sums, Ledger, Metric, NegotiatedKey};
+use crate::engine::outcome::{Outcome, Second};
+use crate::model::load::{Close, Pace, RequestsPerConnection};
+use crate::model::plan::RunPlan;
+use crate::model::tls::{Trust, Verify};
+use crate::record::run::{
+    ClientCost, Connections, Counts, FailureDetail, Handshakes, Latencies, Latency, Negotiated, PlanRecord,
+    QuantileRecord, SeriesRow, Throughput, WarmupCounts, WorkerCost,
+};
+use crate::stats::summary::Summary;
+
+/// Handshakes may be this share of the requests before their cost blurs the cost of a request.
+const NEGLIGIBLE: f64 = 1e-4;
+
+pub(super) fn plan(plan: &RunPlan) -> PlanRecord {
+    let RunPlan { target, request, tls, load } = plan;
+    let (rate_per_s, arrivals, seed) = match load.pace() {
+        Pace::Closed => (None, None, None),
+        Pace::Open { rate, arrivals, seed } => (Some(rate.as_per_second()), Some(arrivals.name().to_owned()), Some(seed)),
+    };
+    let (trust, ca_file) = match &tls.trust {
+        Trust::Mozilla => ("mozilla", None),
+        Trust::System => ("system", None),
+        Trust::Ca(path) => ("ca", Some(path.display().to_string())),
+        Trust::Insecure => ("insecure", None),
+    };
+    PlanRecord {
+        loop_kind: if rate_per_s.is_some() { "open" } else { "closed" }.to_owned(),
+        unit: load.unit().name().to_owned(),
+        rate_per_s,
+        arrivals,
+        seed,
+        connections: load.connections() as u64,
+        connect_concurrency: load.connect_concurrency as u64,
+        threads: load.threads() as u64,
+        pin: load.pin,
+        duration_s: load.duration.as_secs_f64(),
+        warmup_s: load.warmup.as_secs_f64(),
+        max_requests: load.max_requests,
+        requests_per_connection: match load.requests_per_connection() {
+            RequestsPerConnection::Unlimited => None,
+            RequestsPerConnection::Exactly(n) => Some(n.get()),
+            RequestsPerConnection::HandshakeOnly => Some(0),
+        },
+        timeout_s: load.timeout.as_secs_f64(),
+        connect_timeout_s: load.connect_timeout.as_secs_f64(),
+        close: if load.close == Close::Reset { "reset" } else { "fin" }.to_owned(),
+        abort_on_errors_above: load.abort_on.map(|rule| rule.errors_above.as_fraction()),
+        spin_s: load.spin.as_secs_f64(),
+        method: request.method.as_str().to_owned(),
+        path: request.path.clone(),
+        host_header: request.host.clone(),
+        headers: request.headers.iter().map(|header| format!("{}: {}", header.name, header.value)).collect(),
+        body_bytes: request.body_bytes,
+        expect_status: request.expect_status.to_string(),
+        tls_versions: tls.versions().to_vec(),
+        suites: tls.suites().to_vec(),
+        groups: tls.groups().to_vec(),
+        cert_type: tls.cert_type().map_or_else(|| "any".to_owned(), |kind| kind.to_string()),
+        resumption_share: tls.resumption.share(),
+        trust: trust.to_owned(),
+        ca_file,
+        verify: if tls.verify == Verify::Once { "once" } else { "every" }.to_owned(),
+        insecure: tls.trust == Trust::Insecure,
+        client_certificate: tls.identity.as_ref().map(|identity| identity.cert.display().to_string()),
+        sni: target.server_name.to_string(),
+        alpn: tls.alpn.clone(),
+        connect_to: target.connect_to.as_ref().map(ToString::to_string),
+        source_ips: target.source_ips.iter().map(ToString::to_string).collect(),
+        key_log: tls.key_log.as_ref().map(|path| path.display().to_string()),
+        crypto: tls.provider().name().to_owned(),
+    }
+}
+
+pub(super) fn counts(plan: &RunPlan, ledger: &Ledger) -> Counts {
+    let Sums { attempted, unsent, sent, succeeded, retried, warmup_sent, warmup_succeeded, warmup_failed, .. } =
+        ledger.counts;
+    Counts {
+        unit: plan.load.unit().name().to_owned(),
+        scheduled: attempted + unsent,
+        unsent,
+        attempted,
+        sent,
+        succeeded,
+        failed: ledger.failures.total(),
+        failures: ledger.failures.by_kind(),
+        retried,
+        warmup: WarmupCounts { sent: warmup_sent, succeeded: warmup_succeeded, failed: warmup_failed },
+    }
+}
+
+fn kind_of(key: &NegotiatedKey) -> &'static str {
+    match (key.resumed, key.retried_hello) {
+        (false, false) => "full",
+        (false, true) => "full_with_hrr",
+        (true, false) => "resumed",
+        (true, true) => "resumed_with_hrr",
+    }
+}
+
+pub(super) fn connections(ledger: &Ledger) -> Connections {
+    let mut handshakes = Handshakes::default();
+    for (key, n) in &ledger.negotiated {
+        *match (key.resumed, key.retried_hello) {
+            (false, false) => &mut handshakes.full,
+            (false, true) => &mut handshakes.full_with_hrr,
+            (true, false) => &mut handshakes.resumed,
+            (true, true) => &mut handshakes.resumed_with_hrr,
+        } += n;
+    }
+    Connections {
+        opened: ledger.counts.opened,
+        closed: ledger.counts.closed,
+        failed: ledger.counts.connect_failed,
+        failures: ledger.connect_failures.by_kind(),
+        handshakes,
+        priming: ledger.counts.priming,
+        resumption_refused: ledger.counts.resumption_refused,
+    }
+}
+
+pub(super) fn negotiated(ledger: &Ledger) -> Vec<Negotiated> {
+    let row = |(key, count): (&NegotiatedKey, &u64)| Negotiated {
+        version: key.version,
+        suite: key.suite,
+        group: key.group,
+        handshake: kind_of(key).to_owned(),
+        count: *count,
+    };
+    ledger.negotiated.iter().map(row).collect()
+}
+
+pub(super) fn failure_details(plan: &RunPlan, ledger: &Ledger) -> Vec<FailureDetail> {
+    let of_work = ledger.failures.iter().map(|entry| (plan.load.unit().name(), entry));
+    let of_connections = ledger.connect_failures.iter().map(|entry| ("connections", entry));
+    let row = |(of, (failure, n)): (&str, (&crate::model::failure::Failure, u64))| FailureDetail {
+        kind: failure.kind,
+        detail: failure.detail().to_owned(),
+        n,
+        of: of.to_owned(),
+    };
+    of_work.chain(of_connections).map(row).collect()
+}
+
+pub(super) fn latencies(outcome: &Outcome) -> Latencies {
+    let one = |metric: Metric| {
+        let summary = Summary::new(&outcome.ledger.latencies[metric as usize], &outcome.batches[metric as usize])?;
+        Some(latency(summary))
+    };
+    Latencies {
+        connect: one(Metric::Connect),
+        handshake_full: one(Metric::HandshakeFull),
+        handshake_resumed: one(Metric::HandshakeResumed),
+        first_byte: one(Metric::FirstByte),
+        service: one(Metric::Service),
+        response: one(Metric::Response),
+        dispatch_lag: one(Metric::DispatchLag),
+    }
+}
+
+fn latency(summary: Summary) -> Latency {
+    let Summary { count, censored, over_range, min_ns, mean_ns, max_ns, stddev_ns, quantiles } = summary;
+    let record = |estimate: crate::stats::summary::QuantileEstimate| QuantileRecord {
+        q: estimate.q,
+        ns: estimate.ns,
+        low_ns: estimate.low_ns,
+        high_ns: estimate.high_ns,
+        at_least: estimate.at_least,
+    };
+    let quantiles = quantiles.into_iter().map(record).collect();
+    Latency { count, censored, min_ns, mean_ns, max_ns, stddev_ns, over_range, quantiles }
+}
+
+pub(super) fn throughput(outcome: &Outcome) -> Throughput {
+    let window_s = outcome.window.as_secs_f64();
+    let counts = &outcome.ledger.counts;
+    let per_second = |n: u64| if window_s > 0.0 { n as f64 / window_s } else { 0.0 };
+    Throughput {
+        requests_per_s: per_second(counts.window_requests),
+        handshakes_per_s: per_second(counts.window_handshakes),
+        bytes_in_per_s: per_second(counts.window_bytes_in),
+        bytes_out_per_s: per_second(counts.window_bytes_out),
+        window_s,
+    }
+}
+
+/// CPU time per request and per handshake, each null where the window mixes the two.
+pub(super) fn cost_per_operation(outcome: &Outcome, cpu_s: f64) -> (Option<f64>, Option<f64>) {
+    let counts = &outcome.ledger.counts;
+    let (requests, handshakes) = (counts.window_requests as f64, counts.window_handshakes as f64);
+    let failures = outcome.ledger.failures.total() as f64;
+    // Failed work costs too, and is in neither count.
+    let clean = failures <= NEGLIGIBLE * (requests + handshakes);
+    let alone = |mine: f64, other: f64| (mine > 0.0 && clean && other <= NEGLIGIBLE * mine).then(|| cpu_s * 1e9 / mine);
+    (alone(requests, handshakes), alone(handshakes, requests))
+}
+
+pub(super) fn client_cost(outcome: &Outcome) -> ClientCost {
+    let cpu_s = outcome.workers.iter().map(|worker| worker.cpu.as_secs_f64()).sum();
+    let (cpu_ns_per_request, cpu_ns_per_handshake) = cost_per_operation(outcome, cpu_s);
+    let bytes = outcome.ledger.counts.window_bytes_in + outcome.ledger.counts.window_bytes_out;
+    let workers = outcome.workers.iter().map(|worker| WorkerCost {
+        busy: worker.busy,
+        cpu_s: worker.cpu.as_secs_f64(),
+        dispatch_lag_max_ns: worker.dispatch_lag_max_ns,
+        scheduling_gap_max_ns: worker.gaps.max_ns().unwrap_or(0),
+    });
+    ClientCost {
+        cpu_s,
+        cpu_ns_per_request,
+        cpu_ns_per_handshake,
+        cpu_s_per_gb: (bytes > 0).then(|| cpu_s * 1e9 / bytes as f64),
+        peak_rss_bytes: crate::host::cputime::peak_rss_bytes(),
+        workers: workers.collect(),
+    }
+}
+
+pub(super) fn series(outcome: &Outcome) -> Vec<SeriesRow> {
+    let row = |second: &Second| SeriesRow {
+        t_s: second.end.as_secs_f64(),
+        requests: second.requests,
+        failures: second.failures,
+        handshakes: second.handshakes,
+        open_connections: second.open_connections,
+        service_p50_ns: second.service.map(|(p50, _)| p50),
+        service_p99_ns: second.service.map(|(_, p99)| p99),
+        response_p50_ns: second.response.map(|(p50, _)| p50),
+        response_p99_ns: second.response.map(|(_, p99)| p99),
+        dispatch_lag_max_ns: second.dispatch_lag_max_ns,
+    };
+    outcome.seconds.iter().map(row).collect()
+}

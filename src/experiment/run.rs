@@ -1,0 +1,122 @@
+//! One load run: the engine's outcome, and a document made of it.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{describe, verdict};
+use crate::engine::control::StopFlag;
+use crate::engine::outcome::{CannotRun, Outcome};
+use crate::engine::{Addresses, Event};
+use crate::host;
+use crate::model::plan::RunPlan;
+use crate::record::run::{DroppedAddress, RunDocument, SCHEMA, ServerCost, TargetRecord, Tool};
+use crate::tls::config::ClientMaterial;
+
+/// Reads the CPU time that the server has used so far; `None` where it cannot be read any more.
+pub type ServerCpu<'a> = &'a dyn Fn() -> Option<Duration>;
+
+/// A server whose CPU time can be read.
+#[derive(Clone, Copy)]
+pub struct MeteredServer<'a> {
+    /// Reads it.
+    pub cpu: ServerCpu<'a>,
+    /// Where the figure is from, in words: `embedded`, `pid 4711`.
+    pub source: &'a str,
+}
+
+/// What a run needs beyond its plan.
+pub struct Surroundings<'a> {
+    /// What was read from disk for TLS.
+    pub material: &'a ClientMaterial,
+    /// Where to connect.
+    pub addresses: &'a Addresses,
+    /// The server's cost, where it can be read.
+    pub server: Option<MeteredServer<'a>>,
+    /// Ends the run early.
+    pub stop: &'a StopFlag,
+}
+
+/// This program, as documents name it.
+pub fn tool(plan: &RunPlan) -> Tool {
+    Tool {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: option_env!("SHAKEDOWN_COMMIT").map(str::to_owned),
+        crypto: plan.tls.provider().name().to_owned(),
+    }
+}
+
+/// The moment in RFC 3339, UTC, whole seconds.
+pub fn stamp(at: OffsetDateTime) -> String {
+    let whole = at.to_offset(time::UtcOffset::UTC).replace_nanosecond(0).unwrap_or(at);
+    // Formatting fails only for years beyond 9999, which no clock of a run shows.
+    whole.format(&Rfc3339).unwrap_or_default()
+}
+
+/// Runs `plan` and describes what happened.
+///
+/// # Errors
+/// [`CannotRun`] when there is nothing to describe.
+pub fn run(
+    plan: &RunPlan,
+    around: &Surroundings<'_>,
+    observe: &mut dyn FnMut(Event<'_>),
+) -> Result<RunDocument, CannotRun> {
+    let started_at = OffsetDateTime::now_utc();
+    let read_cpu = || around.server.and_then(|server| (server.cpu)());
+    let (mut cpu_before, mut cpu_after) = (None, None);
+    let mut watch = |event: Event<'_>| {
+        match event {
+            Event::WindowOpened => cpu_before = read_cpu(),
+            Event::WindowClosed => cpu_after = read_cpu(),
+            _ => {}
+        }
+        observe(event);
+    };
+    let outcome = crate::engine::run(plan, around.material, &around.addresses.used, around.stop, &mut watch)?;
+    let server = around.server.zip(cpu_before.zip(cpu_after)).map(|(server, (before, after))| {
+        let cpu_s = after.saturating_sub(before).as_secs_f64();
+        let (cpu_ns_per_request, cpu_ns_per_handshake) = describe::cost_per_operation(&outcome, cpu_s);
+        ServerCost { cpu_s, cpu_ns_per_request, cpu_ns_per_handshake, source: server.source.to_owned() }
+    });
+    Ok(document(plan, around, &outcome, server, started_at))
+}
+
+fn document(
+    plan: &RunPlan,
+    around: &Surroundings<'_>,
+    outcome: &Outcome,
+    server: Option<ServerCost>,
+    started_at: OffsetDateTime,
+) -> RunDocument {
+    let latency = describe::latencies(outcome);
+    let shares_host = around.addresses.used.iter().any(|address| address.ip().is_loopback());
+    let dropped = around.addresses.dropped.iter();
+    RunDocument {
+        schema: SCHEMA.to_owned(),
+        tool: tool(plan),
+        host: host::facts::read(),
+        target: TargetRecord {
+            url: plan.target.url.text.clone(),
+            addresses: around.addresses.used.iter().map(ToString::to_string).collect(),
+            dropped_addresses: dropped
+                .map(|(address, why)| DroppedAddress { address: address.to_string(), reason: why.to_string() })
+                .collect(),
+            server_name: plan.target.server_name.to_string(),
+        },
+        plan: describe::plan(plan),
+        started_at: stamp(started_at),
+        interrupted: outcome.interrupted,
+        verdict: verdict::judge(plan, outcome, &latency, shares_host),
+        counts: describe::counts(plan, &outcome.ledger),
+        connections: describe::connections(&outcome.ledger),
+        negotiated: describe::negotiated(&outcome.ledger),
+        failure_details: describe::failure_details(plan, &outcome.ledger),
+        latency,
+        throughput: describe::throughput(outcome),
+        client: describe::client_cost(outcome),
+        server,
+        series: describe::series(outcome),
+    }
+}

@@ -1,0 +1,214 @@
+//! Whether a run's figures can be trusted: a pure function of what the run left behind.
+//!
+//! INVALID is for the generator's own faults only. What the server did, and what a reader should know all the same, are warnings.
+
+use std::time::Duration;
+
+use crate::engine::ledger::Metric;
+use crate::engine::outcome::Outcome;
+use crate::model::failure::FailureKind;
+use crate::model::load::{Pace, Unit};
+use crate::model::plan::RunPlan;
+use crate::model::tls::Trust;
+use crate::record::run::{Latencies, Latency, Remark, Verdict};
+use crate::stats::steady::drift;
+use crate::units;
+
+/// A worker that waited for events less than a tenth of the time is taken for the limit.
+const BUSY_LIMIT: f64 = 0.9;
+
+/// The generator's own lateness may reach this share of the latency that it measures, and at least [`LAG_FLOOR_NS`].
+const LAG_SHARE: f64 = 0.1;
+
+/// Lateness below a millisecond is not held against the generator.
+const LAG_FLOOR_NS: f64 = 1e6;
+
+/// A worker may be kept from running for this share of the window: the share that a 99th percentile leaves out.
+const GAP_SHARE: f64 = 0.01;
+
+/// A drift of the throughput is worth a warning from this size on.
+const DRIFT_SIZE: f64 = 0.05;
+
+/// Judges a run.
+pub fn judge(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, shares_host: bool) -> Verdict {
+    let reasons = reasons(plan, outcome, latencies);
+    let busiest = outcome.workers.iter().map(|worker| worker.busy).fold(0.0, f64::max);
+    Verdict {
+        valid: reasons.is_empty(),
+        limited_by: (busiest >= BUSY_LIMIT).then(|| "client".to_owned()),
+        reasons,
+        warnings: warnings(plan, outcome, shares_host),
+    }
+}
+
+fn remark(code: &str, text: String) -> Remark {
+    Remark { code: code.to_owned(), text }
+}
+
+fn p99(latency: Option<&Latency>) -> Option<f64> {
+    latency?.quantile(0.99)?.ns.map(|ns| ns as f64)
+}
+
+/// How late the generator may be: a tenth of the p99 of what it measures, and at least a millisecond.
+fn tolerated_lag(latencies: &Latencies) -> f64 {
+    let measured = [&latencies.response, &latencies.service, &latencies.handshake_full, &latencies.handshake_resumed];
+    let reference = measured.into_iter().find_map(|latency| p99(latency.as_ref())).unwrap_or(0.0);
+    (LAG_SHARE * reference).max(LAG_FLOOR_NS)
+}
+
+fn reasons(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies) -> Vec<Remark> {
+    let tolerated = tolerated_lag(latencies);
+    let mut reasons = Vec::new();
+    if let Some(lag) = p99(latencies.dispatch_lag.as_ref()).filter(|lag| *lag > tolerated) {
+        let text = format!(
+            "1 % of the arrivals were dispatched {} late or more although a connection was free (tolerated: {}); give the \
+             generator more CPU, lower --rate, or add --threads",
+            units::time(lag),
+            units::time(tolerated)
+        );
+        reasons.push(remark("dispatch_lag", text));
+    }
+    reasons.extend(scheduling_gaps(outcome, tolerated));
+    let counts = &outcome.ledger.counts;
+    if counts.unsent_while_free > 0 {
+        let n = units::count(counts.unsent_while_free);
+        reasons.push(remark("unsent_while_free", format!("{n} arrivals were not sent although connections were free")));
+    }
+    reasons.extend(local_limits(plan, outcome));
+    let tolerated_drift = Duration::from_millis(1) + outcome.elapsed / 1000;
+    if outcome.clock_disagreement > tolerated_drift {
+        let apart = units::time(outcome.clock_disagreement.as_nanos() as f64);
+        let text = format!("the processor's clock and the kernel's came apart by {apart} during the run");
+        reasons.push(remark("clock", text));
+    }
+    if let Some(share) = outcome.aborted_at {
+        let text = format!("--abort-on ended the run: {} of the {} had failed", units::share(share), plan.load.unit().name());
+        reasons.push(remark("aborted", text));
+    }
+    if outcome.interrupted {
+        reasons.push(remark("interrupted", "the run was ended early by the user".to_owned()));
+    }
+    reasons
+}
+
+/// Time for which workers wanted to run and did not, where it is more than the share that a p99 would leave out.
+fn scheduling_gaps(outcome: &Outcome, tolerated: f64) -> Option<Remark> {
+    let lost = |worker: &crate::engine::outcome::WorkerOutcome| -> f64 {
+        let histogram = worker.gaps.histogram();
+        histogram
+            .iter_recorded()
+            .filter(|step| step.value_iterated_to() as f64 >= tolerated)
+            .map(|step| step.value_iterated_to() as f64 * step.count_at_value() as f64)
+            .sum()
+    };
+    let (share, longest) = outcome
+        .workers
+        .iter()
+        .filter(|worker| !worker.window.is_zero())
+        .map(|worker| (lost(worker) / worker.window.as_nanos() as f64, worker.gaps.max_ns().unwrap_or(0)))
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (share > GAP_SHARE).then(|| {
+        let text = format!(
+            "a worker wanted to run and was kept from it for {} of the window, {} at the longest; give the generator a core \
+             of its own (taskset, --pin) or fewer --threads",
+            units::share(share),
+            units::time(longest as f64)
+        );
+        remark("scheduling_gap", text)
+    })
+}
+
+fn local_limits(plan: &RunPlan, outcome: &Outcome) -> Vec<Remark> {
+    let mut kinds = outcome.ledger.failures.by_kind();
+    for (kind, n) in outcome.ledger.connect_failures.by_kind() {
+        let most = kinds.entry(kind).or_default();
+        *most = n.max(*most);
+    }
+    let mut reasons = Vec::new();
+    if let Some(n) = kinds.get(&FailureKind::LocalPorts) {
+        let text = format!(
+            "{} connections found no free local port; add --source-ip, use --close reset, or widen net.ipv4.ip_local_port_range",
+            units::count(*n)
+        );
+        reasons.push(remark("local_ports", text));
+    }
+    if let Some(n) = kinds.get(&FailureKind::LocalDescriptors) {
+        let text = format!(
+            "{} connections found no free descriptor; lower --connections {} or raise the limit (ulimit -n)",
+            units::count(*n),
+            plan.load.connections()
+        );
+        reasons.push(remark("local_descriptors", text));
+    }
+    reasons
+}
+
+fn warnings(plan: &RunPlan, outcome: &Outcome, shares_host: bool) -> Vec<Remark> {
+    let mut warnings = Vec::new();
+    let mut warn = |code: &str, text: String| warnings.push(remark(code, text));
+    let counts = &outcome.ledger.counts;
+    if plan.tls.trust == Trust::Insecure {
+        warn("insecure", "--insecure: the server's certificate and name were not checked".to_owned());
+    }
+    if plan.tls.key_log.is_some() {
+        warn("key_log", "--key-log: the session secrets were written to a file; whoever reads it can decrypt the traffic".to_owned());
+    }
+    if shares_host {
+        let text = "generator and server ran on the same machine and share its cores: figures of either include the other";
+        warn("shared_host", text.to_owned());
+    }
+    if counts.succeeded == 0 && counts.attempted > 0 {
+        warn("no_success", format!("none of the {} attempted {} succeeded", counts.attempted, plan.load.unit().name()));
+    } else if counts.attempted == 0 {
+        warn("nothing_measured", format!("no {} fell into the measure window", plan.load.unit().name()));
+    }
+    if counts.unsent > 0 {
+        let text = format!(
+            "{} arrivals got no connection within --timeout: the server did not keep up, or --connections {} is too few for the rate",
+            units::count(counts.unsent),
+            plan.load.connections()
+        );
+        warn("unsent", text);
+    }
+    if let Some(change) = drift(&outcome.slice_rates).filter(|d| d.significant && d.relative_change.abs() >= DRIFT_SIZE) {
+        let direction = if change.relative_change > 0.0 { "rose" } else { "fell" };
+        let text = format!(
+            "not stationary: the rate of completed {} {direction} by {} over the window; a longer --warmup may help",
+            plan.load.unit().name(),
+            units::share(change.relative_change.abs())
+        );
+        warn("non_stationary", text);
+    }
+    if let Some(text) = behind_schedule(plan, outcome) {
+        warn("behind_schedule", text);
+    }
+    if let Some(gap) = longest_gap(outcome) {
+        warn("gap", format!("a worker was kept from running for {} once; the tail of the latencies may be its own", units::time(gap)));
+    }
+    warnings
+}
+
+/// Open loop: completions well below arrivals mean that a queue grew somewhere.
+fn behind_schedule(plan: &RunPlan, outcome: &Outcome) -> Option<String> {
+    let Pace::Open { rate, .. } = plan.load.pace() else { return None };
+    let counts = &outcome.ledger.counts;
+    let completed = match plan.load.unit() {
+        Unit::Requests => counts.window_requests,
+        Unit::Sessions => return None,
+    };
+    let window = outcome.window.as_secs_f64();
+    let offered = rate.as_per_second() * window;
+    let achieved = completed as f64 / offered;
+    // A Poisson count may fall short by chance: three standard deviations are not worth a word.
+    (window > 0.0 && counts.succeeded == counts.attempted && achieved < 0.99 - 3.0 / offered.sqrt()).then(|| {
+        format!("only {} of the offered rate was completed within the window: a queue grew", units::share(achieved))
+    })
+}
+
+/// The longest gap, where it exceeds half of the longest latency that was measured and a millisecond.
+fn longest_gap(outcome: &Outcome) -> Option<f64> {
+    let gap = outcome.workers.iter().filter_map(|worker| worker.gaps.max_ns()).max()? as f64;
+    let metrics = [Metric::Response, Metric::Service, Metric::HandshakeFull, Metric::HandshakeResumed];
+    let worst = metrics.iter().filter_map(|m| outcome.ledger.latencies[*m as usize].max_ns()).max()? as f64;
+    (gap >= 2.0 * LAG_FLOOR_NS && gap >= 0.5 * worst).then_some(gap)
+}
