@@ -1,6 +1,7 @@
 //! A load generator and latency profiler for HTTPS: opens many TLS 1.2 and 1.3 sessions with each allowed cipher suite and
 //! measures handshakes and requests so that every figure can be trusted. `docs/architecture.md` is the map.
 
+pub mod cli;
 pub mod engine;
 pub mod experiment;
 pub mod host;
@@ -8,6 +9,7 @@ pub mod http;
 pub mod model;
 pub mod pacing;
 pub mod record;
+pub mod report;
 pub mod stats;
 pub mod target;
 pub mod tls;

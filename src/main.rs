@@ -1,3 +1,9 @@
-//! The `shakedown` binary.
+//! The `shakedown` binary: all it does is in the library.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shakedown::cli::main()
+}

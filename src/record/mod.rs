@@ -5,3 +5,4 @@
 pub(crate) mod fixture;
 pub mod folder;
 pub mod run;
+pub mod trial;

@@ -1,0 +1,45 @@
+//! Exit codes, and the one line that goes with each.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+/// The usage is wrong: an option is named, with the way out.
+pub(super) const USAGE: u8 = 2;
+
+/// The figures cannot be trusted, or the run was ended early.
+pub(super) const INCONCLUSIVE: u8 = 3;
+
+/// Nothing could be run: no handshake ever succeeded, a file is missing, a folder cannot be written.
+const COULD_NOT_RUN: u8 = 4;
+
+/// The second Ctrl-C: as shells report a process that SIGINT ended.
+pub(super) const INTERRUPTED_TWICE: i32 = 130;
+
+/// A command that ended without a result.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// Exit 2.
+    Usage(String),
+    /// Exit 4.
+    CouldNotRun(String),
+}
+
+impl Failed {
+    pub(super) fn usage(message: impl Display) -> Self {
+        Self::Usage(message.to_string())
+    }
+
+    pub(super) fn could_not_run(message: impl Display) -> Self {
+        Self::CouldNotRun(message.to_string())
+    }
+
+    /// Says on stderr what went wrong, and gives the exit code.
+    pub(super) fn tell(self) -> ExitCode {
+        let (message, code) = match self {
+            Self::Usage(message) => (message, USAGE),
+            Self::CouldNotRun(message) => (message, COULD_NOT_RUN),
+        };
+        eprintln!("error: {message}");
+        ExitCode::from(code)
+    }
+}
