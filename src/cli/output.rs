@@ -32,7 +32,8 @@ pub(super) fn write_document(folder: &ResultsFolder, document: &impl Serialize) 
     folder.write(DOCUMENT, |out| {
         serde_json::to_writer_pretty(&mut *out, document)?;
         out.write_all(b"\n")
-    })
+    })?;
+    Ok(())
 }
 
 /// Writes a run's document and its CSV files.

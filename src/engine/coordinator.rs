@@ -312,7 +312,7 @@ impl<'a, 'p> Coordinator<'a, 'p> {
             workers.push(WorkerOutcome {
                 busy: if window.is_zero() { 0.0 } else { (gaps.busy.as_secs_f64() / window.as_secs_f64()).min(1.0) },
                 cpu,
-                dispatch_lag_max_ns: lag.max(),
+                dispatch_lag_max_ns: lag.max_ns(),
                 gaps: gaps.lengths,
                 window,
             });

@@ -11,7 +11,7 @@ use super::ledger::{Metric, NegotiatedKey};
 use super::session::{Agreed, Progress, Session};
 use super::slot::{Connection, Purpose, Stage};
 use super::worker::{Phase, Worker};
-use crate::http::error::{EndError, HttpError};
+use crate::http::{EndError, HttpError};
 use crate::http::response::{Progress as Reading, Response};
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::load::RequestsPerConnection;

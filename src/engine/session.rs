@@ -244,9 +244,9 @@ impl Session {
 
     /// What the handshake agreed on; `None` before it is complete, or where the server chose what no plan can name.
     pub(super) fn agreed(&self) -> Option<Agreed> {
-        let version = tls::version_of(self.connection.protocol_version()?)?;
-        let suite = tls::suite_of(self.connection.negotiated_cipher_suite()?)?;
-        let group = self.connection.negotiated_key_exchange_group().and_then(|group| tls::group_of(group.name()));
+        let version = tls::peer::version_of(self.connection.protocol_version()?)?;
+        let suite = tls::peer::suite_of(self.connection.negotiated_cipher_suite()?)?;
+        let group = self.connection.negotiated_key_exchange_group().and_then(|group| tls::peer::group_of(group.name()));
         let kind = self.connection.handshake_kind()?;
         let resumed = kind == HandshakeKind::Resumed;
         // rustls has no name for a resumption after a HelloRetryRequest; the second hello's flight tells.
@@ -257,7 +257,7 @@ impl Session {
 
     /// The type of key in the server's certificate, where it showed one.
     pub(super) fn peer_key_type(&self) -> Option<KeyType> {
-        self.connection.peer_certificates()?.first().and_then(tls::peer_key_type)
+        self.connection.peer_certificates()?.first().and_then(tls::peer::peer_key_type)
     }
 
     /// The protocol that ALPN agreed on.

@@ -13,7 +13,7 @@ use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, 
 use super::clock::{Ns, thread_cpu};
 use super::gaps::{GapWatch, Gaps};
 use super::ledger::{Ledger, Slice};
-use super::session::OutBuffer;
+use super::session::{OutBuffer, Session};
 use super::shared::{Report, Shared};
 use super::slot::Slot;
 use super::timers::Timers;
@@ -82,7 +82,6 @@ pub(super) struct WorkerResult {
 /// One worker; see the module's description.
 pub(super) struct Worker<'s> {
     pub(super) shared: &'s Shared<'s>,
-    pub(super) index: usize,
     pub(super) poll: Poll,
     timer: OwnedFd,
     /// For which moment the timer is armed.
@@ -137,7 +136,6 @@ impl<'s> Worker<'s> {
         let configs = shared.addresses.iter().map(|_| shared.material.configs(2 * count + 8)).collect();
         Ok(Self {
             shared,
-            index,
             poll,
             timer,
             timer_armed: None,
@@ -169,6 +167,9 @@ impl<'s> Worker<'s> {
     /// Runs to the end of the run.
     pub(super) fn run(mut self) -> io::Result<WorkerResult> {
         let mut events = Events::with_capacity(1024);
+        // The CPU clock is the thread's: the watch begins on the thread that it watches.
+        self.gaps = GapWatch::new(&self.shared.clock);
+        self.warm_up_crypto();
         self.begin_priming();
         let mut now = self.shared.clock.now();
         while self.phase != Phase::Ended {
@@ -194,6 +195,13 @@ impl<'s> Worker<'s> {
                 Duration::ZERO
             },
         })
+    }
+
+    /// Makes a hello and throws it away: the library seeds its random generator at a thread's first use, for tens of milliseconds that
+    /// would otherwise be the first connection's.
+    fn warm_up_crypto(&self) {
+        // Should it fail, the first connection will fail in the same way, and say so.
+        let _ = Session::new(&self.configs[0].full, &self.shared.server_name);
     }
 
     /// Waits for events until something is due at the latest, and says when that was.
