@@ -129,5 +129,4 @@ fn protocol(version: TlsVersion) -> &'static SupportedProtocolVersion {
 }
 
 #[cfg(test)]
-#[path = "config_tests.rs"]
 mod tests;

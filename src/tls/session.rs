@@ -57,13 +57,6 @@ impl SessionStore {
         if state.tls12.is_some() { usize::MAX } else { state.tickets.len() }
     }
 
-    /// Forgets every session; the group that the server chose stays known.
-    pub fn clear(&self) {
-        let mut state = self.state();
-        state.tickets.clear();
-        state.tls12 = None;
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         // Each change is a single step, so that a panic elsewhere leaves nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -4,12 +4,15 @@ use std::io::{Read, Write};
 use std::sync::{Arc, OnceLock};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tempfile::NamedTempFile;
+
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, Error, RootCertStore, ServerConfig, ServerConnection};
 
+use super::config::{ClientConfigs, ClientMaterial};
 use super::provider::everything;
 use crate::model::suite::KeyType;
-use crate::model::tls::Provider;
+use crate::model::tls::{Provider, TlsPlan, Trust};
 
 /// The name that the certificates are for where a test does not say otherwise.
 pub(super) const HOST: &str = "server.example";
@@ -17,6 +20,7 @@ pub(super) const HOST: &str = "server.example";
 /// A certificate with its chain and key.
 pub(super) struct Identity {
     pub(super) chain: Vec<CertificateDer<'static>>,
+    pub(super) pem: String,
     pub(super) key: KeyPair,
 }
 
@@ -55,7 +59,28 @@ pub(super) fn params(names: &[&str]) -> CertificateParams {
 pub(super) fn issued(params: &CertificateParams, key_type: KeyType) -> Identity {
     let key = new_key(key_type);
     let cert = params.signed_by(&key, authority()).unwrap();
-    Identity { chain: vec![cert.der().clone()], key }
+    Identity { chain: vec![cert.der().clone()], pem: cert.pem(), key }
+}
+
+/// A certificate that nobody else issued.
+pub(super) fn self_signed(params: &CertificateParams, key_type: KeyType) -> Identity {
+    let key = new_key(key_type);
+    let cert = params.self_signed(&key).unwrap();
+    Identity { chain: vec![cert.der().clone()], pem: cert.pem(), key }
+}
+
+/// A file with this text, for as long as it is held.
+pub(super) fn file(text: &str) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+/// The configurations of `plan`, with the test authority as its only root.
+pub(super) fn trusting(mut plan: TlsPlan) -> ClientConfigs {
+    let file = file(&authority().pem());
+    plan.trust = Trust::Ca(file.path().into());
+    ClientMaterial::load(&plan).unwrap().configs(16)
 }
 
 /// A server's identity for [`HOST`], made once per kind of key.

@@ -214,5 +214,4 @@ fn explain(error: Error, cert: &X509Certificate<'_>) -> Error {
 }
 
 #[cfg(test)]
-#[path = "verifier_tests.rs"]
 mod tests;

@@ -5,7 +5,7 @@
 //!
 //! - Every bad record ends in the same error, whatever was wrong with it (RFC 5246, 7.2.2, `bad_record_mac`).
 //! - Padding and MAC are checked without a branch or an index that depends on the padding, and the number of SHA-256
-//!   compressions is the same for every padding ([`open`]). The libraries' safe interfaces hash a prefix of a length that is
+//!   compressions is the same for every padding (`open.rs`). The libraries' safe interfaces hash a prefix of a length that is
 //!   secret here, so what remains of Lucky 13 is the time of copying a partial block inside them: nanoseconds, not the
 //!   compression (some hundred cycles) that the attack measures.
 //! - Each record's IV is fresh from the provider's random source, drawn in batches.
