@@ -5,4 +5,5 @@ pub mod host;
 pub mod model;
 pub mod pacing;
 pub mod record;
+pub mod report;
 pub mod units;

@@ -217,8 +217,10 @@ pub(crate) fn open_loop() -> RunDocument {
         failure_details: awkward_details(),
         latency: Latencies {
             handshake_resumed: Some(handshake_resumed),
+            first_byte: Some(latency(58_800, 1_410_000)),
+            service: Some(latency(58_800, 1_440_000)),
             response: Some(response),
-            dispatch_lag: Some(Latency { over_range: 3, ..latency(58_810, 9_400) }),
+            dispatch_lag: Some(Latency { over_range: 3, max_ns: Some(3_600_000_000_000), ..latency(58_810, 9_400) }),
             ..closed.latency.clone()
         },
         throughput: Throughput {
@@ -365,7 +367,20 @@ pub(crate) fn handshakes() -> RunDocument {
             tls_versions: vec![TlsVersion::V13],
             ..plan()
         },
-        counts: Counts { unit: "sessions".into(), sent: 0, warmup: WarmupCounts::default(), ..closed.counts.clone() },
+        counts: Counts {
+            unit: "sessions".into(),
+            scheduled: 60_000,
+            attempted: 60_000,
+            succeeded: 60_000,
+            ..Counts::default()
+        },
+        connections: Connections {
+            opened: 60_000,
+            closed: 60_000,
+            handshakes: Handshakes { full: 60_000, ..Handshakes::default() },
+            ..Connections::default()
+        },
+        negotiated: vec![Negotiated { count: 60_000, ..closed.negotiated[0].clone() }],
         latency: Latencies {
             connect: Some(latency(60_000, 61_000)),
             handshake_full: Some(latency(60_000, 940_000)),

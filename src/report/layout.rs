@@ -1,0 +1,160 @@
+//! Labels, wrapped paragraphs and aligned columns of plain text, safe to show in a terminal.
+
+/// The column at which text after a label begins.
+const INDENT: usize = 14;
+
+/// Where paragraphs wrap. Rows of columns may be wider, at most 100.
+const WIDTH: usize = 80;
+
+/// The least width of a paragraph, however much stands before it.
+const MIN_BODY: usize = 20;
+
+/// Stands for a space at which a line must not break, as in `12.4 ms`; shown as an ordinary one.
+const SOLID: char = '\u{a0}';
+
+/// `text` as one word, which no line break divides.
+pub(super) fn solid(text: &str) -> String {
+    text.replace(' ', &SOLID.to_string())
+}
+
+/// `text` without what a terminal would obey instead of show: control characters, and those that hide text or turn its
+/// direction. They become U+FFFD, so that a reader sees that something was there.
+fn clean(text: &str) -> String {
+    let obeyed = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().map(|c| if obeyed(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Text as it grows. All that is added is cleaned of what a terminal would obey: servers and users had a hand in it.
+#[derive(Default)]
+pub(super) struct Page {
+    text: String,
+}
+
+impl Page {
+    /// `label`, and `body` wrapped beside it.
+    pub(super) fn line(&mut self, label: &str, body: &str) {
+        self.hang(label, INDENT, &clean(body));
+    }
+
+    /// Several texts as one paragraph, separated by commas, broken only between words.
+    pub(super) fn list(&mut self, label: &str, items: &[String]) {
+        self.line(label, &items.join(", "));
+    }
+
+    /// Numbers with what they count, one below the other, the numbers right-aligned.
+    pub(super) fn counted(&mut self, label: &str, rows: &[(String, String)]) {
+        let width = rows.iter().map(|(number, _)| number.chars().count()).max().unwrap_or(0);
+        for (i, (number, text)) in rows.iter().enumerate() {
+            let head = format!("{:INDENT$}{number:>width$}  ", if i == 0 { label } else { "" });
+            self.hang(&head, INDENT + width + 2, &clean(text));
+        }
+    }
+
+    /// Columns under their names: the first left-aligned, the others right-aligned.
+    pub(super) fn columns(&mut self, head: &[&str], rows: &[Vec<String>]) {
+        let width = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+            cells.chain([head[column].chars().count()]).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..head.len()).map(width).collect();
+        let head: Vec<String> = head.iter().map(|name| (*name).to_owned()).collect();
+        for row in [&head].into_iter().chain(rows) {
+            let mut line = String::new();
+            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+                let cell = clean(cell);
+                line += &if column == 0 { format!("{cell:width$}") } else { format!("  {cell:>width$}") };
+            }
+            self.push(&line);
+        }
+    }
+
+    /// An empty line.
+    pub(super) fn gap(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// All of it.
+    pub(super) fn finish(self) -> String {
+        self.text
+    }
+
+    fn hang(&mut self, head: &str, indent: usize, body: &str) {
+        let mut start = format!("{:indent$}", clean(head));
+        for line in wrap(body, WIDTH.saturating_sub(indent).max(MIN_BODY)) {
+            self.push(&(start + &line));
+            start = " ".repeat(indent);
+        }
+    }
+
+    fn push(&mut self, line: &str) {
+        self.text.push_str(line.replace(SOLID, " ").trim_end());
+        self.text.push('\n');
+    }
+}
+
+/// Lines of at most `width` characters, broken at spaces, and within a word only where that alone is longer.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let (mut lines, mut line, mut used) = (Vec::new(), String::new(), 0);
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        if used > 0 && used + 1 + word.chars().count() <= width {
+            line.push(' ');
+            used += 1;
+        } else if used > 0 {
+            lines.push(std::mem::take(&mut line));
+            used = 0;
+        }
+        for c in word.chars() {
+            if used == width {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            line.push(c);
+            used += 1;
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn paragraphs_wrap_at_spaces_and_quantities_stay_whole() {
+        assert_eq!(wrap("aa bb cc", 5), ["aa bb", "cc"]);
+        assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
+        assert_eq!(wrap(&format!("aa {}", solid("1 234")), 5), ["aa".to_owned(), solid("1 234")]);
+        assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn columns_align_by_characters() {
+        let mut page = Page::default();
+        page.columns(&["", "p50"], &[vec!["a".into(), "≥1 µs".into()], vec!["bcd".into(), "–".into()]]);
+        assert_eq!(page.finish(), "       p50\na    ≥1 µs\nbcd      –\n");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_a_terminal_obeys_gets_through(text in "(?s).{0,300}") {
+            let mut page = Page::default();
+            page.line("label", &text);
+            page.counted("label", &[(text.clone(), text.clone())]);
+            let shown = page.finish();
+            prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
+        }
+
+        #[test]
+        fn no_wrapped_line_is_too_long_and_no_word_is_lost(text in "[a-z ]{0,200}", width in 1_usize..40) {
+            let lines = wrap(&text, width);
+            prop_assert!(lines.iter().all(|line| line.chars().count() <= width));
+            prop_assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
+        }
+    }
+}

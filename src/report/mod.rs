@@ -1,0 +1,11 @@
+//! What people and their tools read of a document: text for a terminal, CSV for a spreadsheet.
+//!
+//! Each renderer is a function from a document to a writer; it prints nothing and measures nothing, so that an old document
+//! renders again without a rerun. Where a figure is only a bound, or does not exist, every format says so.
+
+pub mod csv;
+#[cfg(test)]
+mod golden;
+mod latency;
+mod layout;
+pub mod text;
