@@ -85,25 +85,40 @@ fn plan() -> PlanRecord {
     }
 }
 
+fn host() -> Host {
+    Host {
+        cpu: Cpu {
+            model: Some("AMD EPYC 7763 64-Core Processor".into()),
+            vendor: Some("AuthenticAMD".into()),
+            cores: Some(64),
+            threads: 128,
+            features: vec!["aes".into(), "vaes".into()],
+        },
+        memory_bytes: Some(8 << 30),
+        os: Some("Debian GNU/Linux 12 (bookworm)".into()),
+        kernel: Some("6.1.0".into()),
+        governor: None,
+        virtualized: Some(true),
+    }
+}
+
+fn client() -> ClientCost {
+    ClientCost {
+        cpu_s: 22.2,
+        cpu_ns_per_request: Some(17_990.0),
+        cpu_ns_per_handshake: None,
+        cpu_s_per_gb: Some(13.2),
+        peak_rss_bytes: Some(34 << 20),
+        workers: vec![worker(0.375), worker(0.3671875)],
+    }
+}
+
 /// A closed loop in which all went well: valid, TLS 1.3 only.
 pub(crate) fn closed_loop() -> RunDocument {
     RunDocument {
         schema: SCHEMA.into(),
         tool: Tool { version: "0.1.0".into(), commit: Some("1ec41a7".into()), crypto: "aws-lc".into() },
-        host: Host {
-            cpu: Cpu {
-                model: Some("AMD EPYC 7763 64-Core Processor".into()),
-                vendor: Some("AuthenticAMD".into()),
-                cores: Some(64),
-                threads: 128,
-                features: vec!["aes".into(), "vaes".into()],
-            },
-            memory_bytes: Some(8 << 30),
-            os: Some("Debian GNU/Linux 12 (bookworm)".into()),
-            kernel: Some("6.1.0".into()),
-            governor: None,
-            virtualized: Some(true),
-        },
+        host: host(),
         target: TargetRecord {
             url: "https://shop.example/".into(),
             addresses: vec!["192.0.2.10:443".into()],
@@ -151,14 +166,7 @@ pub(crate) fn closed_loop() -> RunDocument {
             bytes_out_per_s: 3_290_640.0,
             window_s: 30.0,
         },
-        client: ClientCost {
-            cpu_s: 22.2,
-            cpu_ns_per_request: Some(17_990.0),
-            cpu_ns_per_handshake: None,
-            cpu_s_per_gb: Some(13.2),
-            peak_rss_bytes: Some(34 << 20),
-            workers: vec![worker(0.375), worker(0.3671875)],
-        },
+        client: client(),
         server: None,
         series: vec![SeriesRow {
             t_s: 1.0,
