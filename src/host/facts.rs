@@ -195,7 +195,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arbitrary_text_is_never_an_error(text in "(?s).{0,400}", key in "(model name|flags|core id|CPU part|PRETTY_NAME=|MemTotal)") {
+        fn arbitrary_text_is_never_an_error(
+            text in "(?s).{0,400}",
+            key in "(model name|flags|core id|CPU part|PRETTY_NAME=|MemTotal)",
+        ) {
             let text = format!("{text}\n{key}:{text}");
             CpuInfo::parse(&text);
             pretty_name(&text);

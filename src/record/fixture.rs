@@ -85,25 +85,40 @@ fn plan() -> PlanRecord {
     }
 }
 
+fn host() -> Host {
+    Host {
+        cpu: Cpu {
+            model: Some("AMD EPYC 7763 64-Core Processor".into()),
+            vendor: Some("AuthenticAMD".into()),
+            cores: Some(64),
+            threads: 128,
+            features: vec!["aes".into(), "vaes".into()],
+        },
+        memory_bytes: Some(8 << 30),
+        os: Some("Debian GNU/Linux 12 (bookworm)".into()),
+        kernel: Some("6.1.0".into()),
+        governor: None,
+        virtualized: Some(true),
+    }
+}
+
+fn client() -> ClientCost {
+    ClientCost {
+        cpu_s: 22.2,
+        cpu_ns_per_request: Some(17_990.0),
+        cpu_ns_per_handshake: None,
+        cpu_s_per_gb: Some(13.2),
+        peak_rss_bytes: Some(34 << 20),
+        workers: vec![worker(0.375), worker(0.3671875)],
+    }
+}
+
 /// A closed loop in which all went well: valid, TLS 1.3 only.
 pub(crate) fn closed_loop() -> RunDocument {
     RunDocument {
         schema: SCHEMA.into(),
         tool: Tool { version: "0.1.0".into(), commit: Some("1ec41a7".into()), crypto: "aws-lc".into() },
-        host: Host {
-            cpu: Cpu {
-                model: Some("AMD EPYC 7763 64-Core Processor".into()),
-                vendor: Some("AuthenticAMD".into()),
-                cores: Some(64),
-                threads: 128,
-                features: vec!["aes".into(), "vaes".into()],
-            },
-            memory_bytes: Some(8 << 30),
-            os: Some("Debian GNU/Linux 12 (bookworm)".into()),
-            kernel: Some("6.1.0".into()),
-            governor: None,
-            virtualized: Some(true),
-        },
+        host: host(),
         target: TargetRecord {
             url: "https://shop.example/".into(),
             addresses: vec!["192.0.2.10:443".into()],
@@ -151,14 +166,7 @@ pub(crate) fn closed_loop() -> RunDocument {
             bytes_out_per_s: 3_290_640.0,
             window_s: 30.0,
         },
-        client: ClientCost {
-            cpu_s: 22.2,
-            cpu_ns_per_request: Some(17_990.0),
-            cpu_ns_per_handshake: None,
-            cpu_s_per_gb: Some(13.2),
-            peak_rss_bytes: Some(34 << 20),
-            workers: vec![worker(0.375), worker(0.3671875)],
-        },
+        client: client(),
         server: None,
         series: vec![SeriesRow {
             t_s: 1.0,
@@ -217,8 +225,10 @@ pub(crate) fn open_loop() -> RunDocument {
         failure_details: awkward_details(),
         latency: Latencies {
             handshake_resumed: Some(handshake_resumed),
+            first_byte: Some(latency(58_800, 1_410_000)),
+            service: Some(latency(58_800, 1_440_000)),
             response: Some(response),
-            dispatch_lag: Some(Latency { over_range: 3, ..latency(58_810, 9_400) }),
+            dispatch_lag: Some(Latency { over_range: 3, max_ns: Some(3_600_000_000_000), ..latency(58_810, 9_400) }),
             ..closed.latency.clone()
         },
         throughput: Throughput {
@@ -365,7 +375,20 @@ pub(crate) fn handshakes() -> RunDocument {
             tls_versions: vec![TlsVersion::V13],
             ..plan()
         },
-        counts: Counts { unit: "sessions".into(), sent: 0, warmup: WarmupCounts::default(), ..closed.counts.clone() },
+        counts: Counts {
+            unit: "sessions".into(),
+            scheduled: 60_000,
+            attempted: 60_000,
+            succeeded: 60_000,
+            ..Counts::default()
+        },
+        connections: Connections {
+            opened: 60_000,
+            closed: 60_000,
+            handshakes: Handshakes { full: 60_000, ..Handshakes::default() },
+            ..Connections::default()
+        },
+        negotiated: vec![Negotiated { count: 60_000, ..closed.negotiated[0].clone() }],
         latency: Latencies {
             connect: Some(latency(60_000, 61_000)),
             handshake_full: Some(latency(60_000, 940_000)),

@@ -65,8 +65,8 @@ pub struct ResultsFolder {
 }
 
 impl ResultsFolder {
-    /// The folder `path`, created with its parents where it does not exist, and proved to be writable. It must be empty unless
-    /// `overwrite` is set: then files of the same names are replaced, and all others stay.
+    /// The folder `path`, created with its parents where it does not exist, and proved to be writable. It must be empty
+    /// unless `overwrite` is set: then files of the same names are replaced, and all others stay.
     ///
     /// # Errors
     /// [`FolderError`], and then nothing that was created is left behind.
@@ -94,8 +94,8 @@ impl ResultsFolder {
         }
     }
 
-    /// A new folder `parent/<UTC stamp>-<command>-<host>`, such as `results/20261123T234042Z-run-example.com`; a name that is
-    /// taken gets `-2`, `-3` and so on.
+    /// A new folder `parent/<UTC stamp>-<command>-<host>`, such as `results/20261123T234042Z-run-example.com`; a name
+    /// that is taken gets `-2`, `-3` and so on.
     ///
     /// # Errors
     /// [`FolderError::Io`], [`FolderError::NotAFolder`].

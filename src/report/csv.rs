@@ -1,5 +1,5 @@
-//! CSV for spreadsheets: RFC 4180, UTF-8, one header row, units in the column names, dots as decimal separator, empty cells for
-//! figures that do not exist, and no cell that a spreadsheet would run as a formula.
+//! CSV for spreadsheets: RFC 4180, UTF-8, one header row, units in the column names, dots as decimal separator, empty cells
+//! for figures that do not exist, and no cell that a spreadsheet would run as a formula.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,9 +13,9 @@ use crate::units::quantile_name;
 /// The quantiles that have a column in [`summary`]; [`quantiles`] has them all.
 const SUMMARY_QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 
-/// A text cell. A spreadsheet runs what begins with one of these characters, in the East Asian width too, unless an apostrophe
-/// comes first (OWASP, "CSV Injection").
-pub(super) fn text(value: &str) -> String {
+/// A text cell. A spreadsheet runs what begins with one of these characters, in the East Asian width too, unless an
+/// apostrophe comes first (OWASP, "CSV Injection").
+fn text(value: &str) -> String {
     let runs = |c| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
     if value.starts_with(runs) { format!("'{value}") } else { value.to_owned() }
 }

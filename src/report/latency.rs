@@ -30,6 +30,11 @@ pub(super) fn write(page: &mut Page, document: &RunDocument) {
     for (name, found) in latency.named() {
         remarks(page, title(name), found);
     }
+    let failed = document.counts.failed;
+    if failed > 0 && latency.service.is_some() {
+        let text = format!("service and first byte are of successes only: {} failed", solid(&units::count(failed)));
+        page.line("", &text);
+    }
     page.line("", meaning(document));
 }
 

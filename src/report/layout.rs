@@ -6,6 +6,9 @@ const INDENT: usize = 14;
 /// Where paragraphs wrap. Rows of columns may be wider, at most 100.
 const WIDTH: usize = 80;
 
+/// The least width of a paragraph, however much stands before it.
+const MIN_BODY: usize = 20;
+
 /// Stands for a space at which a line must not break, as in `12.4 ms`; shown as an ordinary one.
 const SOLID: char = '\u{a0}';
 
@@ -80,7 +83,7 @@ impl Page {
 
     fn hang(&mut self, head: &str, indent: usize, body: &str) {
         let mut start = format!("{:indent$}", clean(head));
-        for line in wrap(body, WIDTH - indent) {
+        for line in wrap(body, WIDTH.saturating_sub(indent).max(MIN_BODY)) {
             self.push(&(start + &line));
             start = " ".repeat(indent);
         }
@@ -94,27 +97,25 @@ impl Page {
 
 /// Lines of at most `width` characters, broken at spaces, and within a word only where that alone is longer.
 fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut used = 0;
+    let (mut lines, mut line, mut used) = (Vec::new(), String::new(), 0);
     for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let length = word.chars().count();
-        let last = lines.last_mut().expect("begins with one line, and lines are only added");
-        if used > 0 && used + 1 + length <= width {
-            last.push(' ');
-            last.push_str(word);
-            used += 1 + length;
-            continue;
+        if used > 0 && used + 1 + word.chars().count() <= width {
+            line.push(' ');
+            used += 1;
+        } else if used > 0 {
+            lines.push(std::mem::take(&mut line));
+            used = 0;
         }
-        let characters: Vec<char> = word.chars().collect();
-        for piece in characters.chunks(width) {
-            let piece_text: String = piece.iter().collect();
-            match lines.last_mut() {
-                Some(last) if last.is_empty() => *last = piece_text,
-                _ => lines.push(piece_text),
+        for c in word.chars() {
+            if used == width {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
             }
-            used = piece.len();
+            line.push(c);
+            used += 1;
         }
     }
+    lines.push(line);
     lines
 }
 

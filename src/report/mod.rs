@@ -9,4 +9,3 @@ mod golden;
 mod latency;
 mod layout;
 pub mod text;
-pub mod trial;

@@ -54,6 +54,11 @@ fn seconds(s: f64) -> String {
     solid(&format!("{} s", units::decimal(s)))
 }
 
+/// `1 234 opened`.
+fn tally(n: u64, what: &str) -> String {
+    format!("{}{}", number(n), solid(&format!(" {what}")))
+}
+
 /// `n thing`, or `n things`.
 fn plural(n: u64, thing: &str) -> String {
     solid(&format!("{} {thing}{}", units::count(n), if n == 1 { "" } else { "s" }))
@@ -63,7 +68,8 @@ fn verdict(page: &mut Page, document: &RunDocument) {
     let verdict = &document.verdict;
     let limited = verdict.limited_by.as_ref().map(|by| {
         format!(
-            "limited by the {by}: the true rates are at least those shown (≥), and the latencies include its own delay"
+            "limited by the {by}: the endpoint could carry at least the rates shown (≥), and the latencies include the \
+             {by}'s own delay"
         )
     });
     match (verdict.valid, &limited) {
@@ -122,7 +128,7 @@ fn connections(page: &mut Page, document: &RunDocument) {
         .map(|row| {
             let group = row.group.map(|group| format!(", {group}")).unwrap_or_default();
             let handshake = row.handshake.replace("_with_hrr", " after HRR");
-            (units::count(row.count), solid(&format!("{} {}{group}, {handshake}", row.version, row.suite)))
+            (units::count(row.count), format!("{} {}{group}, {handshake}", row.version, row.suite))
         })
         .collect();
     if rows.is_empty() {
@@ -131,32 +137,23 @@ fn connections(page: &mut Page, document: &RunDocument) {
         page.counted("tls", &rows);
     }
     let seen = &document.connections;
-    let (done, kinds) = (&seen.handshakes, handshake_kinds(document));
     page.list(
         "connections",
-        &[
-            format!("{} opened", number(seen.opened)),
-            format!("{} closed", number(seen.closed)),
-            format!("{} failed; {}{kinds}", number(seen.failed), plural(done.total(), "handshake")),
-        ],
+        &[tally(seen.opened, "opened"), tally(seen.closed, "closed"), tally(seen.failed, "failed")],
     );
     failures(page, document, &seen.failures, "connections", seen.failed);
-}
-
-/// `: 60 full, 40 resumed`, and what was beside them.
-fn handshake_kinds(document: &RunDocument) -> String {
-    let seen = &document.connections;
     let kinds = [
         (seen.handshakes.full, "full"),
         (seen.handshakes.full_with_hrr, "full after HelloRetryRequest"),
         (seen.handshakes.resumed, "resumed"),
         (seen.handshakes.resumed_with_hrr, "resumed after HelloRetryRequest"),
-        (seen.priming, "more to get tickets"),
-        (seen.resumption_refused, "resumptions refused"),
+        (seen.priming, "full beside these, to get tickets"),
+        (seen.resumption_refused, "refused to resume"),
     ];
-    let kinds: Vec<_> =
-        kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{} {kind}", number(*n))).collect();
-    if kinds.is_empty() { String::new() } else { format!(": {}", kinds.join(", ")) }
+    let seen_kinds: Vec<_> = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| tally(*n, kind)).collect();
+    if !seen_kinds.is_empty() {
+        page.list("handshakes", &seen_kinds);
+    }
 }
 
 fn load(page: &mut Page, document: &RunDocument) {
@@ -178,8 +175,7 @@ fn load(page: &mut Page, document: &RunDocument) {
     };
     items.push(plural(plan.threads, "thread"));
     match plan.requests_per_connection {
-        None => {}
-        Some(0) => items.push("handshakes only".to_owned()),
+        None | Some(0) => {}
         Some(n) => items.push(format!("{} per connection", plural(n, "request"))),
     }
     if plan.resumption_share > 0.0 {
@@ -200,14 +196,14 @@ fn load(page: &mut Page, document: &RunDocument) {
 fn counts(page: &mut Page, document: &RunDocument) {
     let counts = &document.counts;
     let mut items = vec![
-        format!("{} scheduled", number(counts.scheduled)),
-        format!("{} attempted", number(counts.attempted)),
-        format!("{} succeeded", number(counts.succeeded)),
-        format!("{} failed{}", number(counts.failed), share_of(counts.failed, counts.attempted)),
-        format!("{} unsent{}", number(counts.unsent), share_of(counts.unsent, counts.scheduled)),
+        tally(counts.scheduled, "scheduled"),
+        tally(counts.attempted, "attempted"),
+        tally(counts.succeeded, "succeeded"),
+        tally(counts.failed, "failed") + &share_of(counts.failed, counts.attempted),
+        tally(counts.unsent, "unsent") + &share_of(counts.unsent, counts.scheduled),
     ];
     if counts.retried > 0 {
-        items.push(format!("{} retried", number(counts.retried)));
+        items.push(tally(counts.retried, "retried"));
     }
     page.list(&counts.unit, &items);
     failures(page, document, &counts.failures, "counts", counts.failed);
@@ -260,9 +256,10 @@ fn failures(page: &mut Page, document: &RunDocument, kinds: &BTreeMap<FailureKin
 
 fn throughput(page: &mut Page, document: &RunDocument) {
     let rates = &document.throughput;
-    let bound = if document.verdict.limited_by.is_some() { "≥ " } else { "" };
-    let rate = |value: f64, unit: &str| solid(&format!("{bound}{} {unit}/s", units::decimal(value)));
-    let volume = |value: f64, way: &str| solid(&format!("{bound}{}/s {way}", units::bytes(value)));
+    // That nothing came is no bound on what could have come.
+    let bound = |value: f64| if document.verdict.limited_by.is_some() && value > 0.0 { "≥ " } else { "" };
+    let rate = |value: f64, unit: &str| solid(&format!("{}{} {unit}/s", bound(value), units::decimal(value)));
+    let volume = |value: f64, way: &str| solid(&format!("{}{}/s {way}", bound(value), units::bytes(value)));
     let mut items = vec![rate(rates.handshakes_per_s, "handshakes")];
     if document.plan.requests_per_connection != Some(0) {
         items.insert(0, rate(rates.requests_per_s, "requests"));
@@ -285,14 +282,14 @@ fn client(page: &mut Page, cost: &ClientCost) {
     if let Some(per_gb) = cost.cpu_s_per_gb {
         items.push(format!("{} per GB", time(per_gb * 1e9)));
     }
-    let busy: Vec<f64> = cost.workers.iter().map(|worker| worker.busy).collect();
-    let shares: Vec<_> = busy.iter().map(|share| solid(&units::share(*share))).collect();
+    // A tenth of a per cent is as much as a busy share means.
+    let share = |busy: f64| solid(&units::share((busy * 1000.0).round() / 1000.0));
+    let busy = cost.workers.iter().map(|worker| worker.busy);
     if busy.len() > MAX_WORKERS_LISTED {
-        let least = busy.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = busy.iter().copied().fold(0.0, f64::max);
-        let (least, most) = (solid(&units::share(least)), solid(&units::share(most)));
-        items.push(format!("{} workers busy {least} to {most}", busy.len()));
-    } else if !busy.is_empty() {
+        let (least, most) = (busy.clone().fold(f64::INFINITY, f64::min), busy.clone().fold(0.0, f64::max));
+        items.push(format!("{} workers busy {} to {}", busy.len(), share(least), share(most)));
+    } else if busy.len() > 0 {
+        let shares: Vec<_> = busy.clone().map(share).collect();
         items.push(format!("{} busy {}", if busy.len() == 1 { "worker" } else { "workers" }, shares.join(" and ")));
     }
     if let Some(bytes) = cost.peak_rss_bytes {
