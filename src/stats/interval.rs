@@ -21,7 +21,9 @@
 //! 5. No interval is given for fewer than [`MIN_GROUPS`] batches, nor where less than about [`MIN_EPISODES`] independent
 //!    times would lie beyond the quantile.
 //!
-//! The tests simulate it: it covers the true quantile in 90 to 99 % of runs for independent times and for queues.
+//! The tests simulate it: given intervals cover the true quantile in 90 to 99 % of runs for independent times and for
+//! queues. At the edge of rule 5, where most runs get no interval, those given cover less; with those runs counted that
+//! get none, fewer than 10 % show a wrong one.
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
@@ -33,8 +35,9 @@ pub const CONFIDENCE: f64 = 0.95;
 /// The fewest batches that an interval is computed from.
 pub const MIN_GROUPS: usize = 10;
 
-/// The fewest independent times beyond a quantile, or the estimate of their number, with which it gets an interval.
-pub const MIN_EPISODES: f64 = 2.0;
+/// The fewest independent times that must be estimated to lie beyond a quantile for it to get an interval. A stricter rule
+/// does not help: the estimate varies, and the runs that pass it are those whose dependence was underestimated.
+pub const MIN_EPISODES: f64 = 1.5;
 
 /// Into how many groups the batches are gathered; those that are more than the batches are left out.
 const GROUPS: [usize; 3] = [32, 20, MIN_GROUPS];
@@ -187,4 +190,120 @@ fn student_t(degrees: f64) -> f64 {
     StudentsT::new(0.0, 1.0, degrees)
         .expect("the degrees of freedom are at least 9")
         .inverse_cdf(f64::midpoint(1.0, CONFIDENCE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::simulation::Process::{self, Exponential, Lognormal, Queue};
+    use super::super::summary::{QUANTILES, Summary};
+    use super::super::{recorder::CoarseRecorder, recorder::Recorder};
+    use super::*;
+
+    const RUNS: u32 = 300;
+
+    /// Per quantile, the share of runs with an interval, and the share of all with one that misses the truth.
+    fn given_and_wrong(process: Process, count: u32, slices: u32) -> Vec<(f64, f64, f64)> {
+        let truths = QUANTILES.map(|q| process.quantile(q));
+        let mut tally = [(0, 0); QUANTILES.len()];
+        for seed in 0..RUNS {
+            let (recorder, batches) = process.run(count, slices, u64::from(seed));
+            let summary = Summary::new(&recorder, &batches).unwrap();
+            for ((estimate, truth), (given, wrong)) in summary.quantiles.iter().zip(truths).zip(&mut tally) {
+                if let (Some(low), Some(high)) = (estimate.low_ns, estimate.high_ns) {
+                    *given += 1;
+                    *wrong += u32::from(truth < low as f64 || truth > high as f64);
+                }
+            }
+        }
+        let share = |n: u32| f64::from(n) / f64::from(RUNS);
+        QUANTILES.into_iter().zip(tally).map(|(q, (given, wrong))| (q, share(given), share(wrong))).collect()
+    }
+
+    /// Asserts that intervals are always given up to the quantile `always`, and that they cover as they should.
+    fn assert_coverage(process: Process, count: u32, slices: u32, always: f64) {
+        for (q, given, wrong) in given_and_wrong(process, count, slices) {
+            let what = format!("{process:?}, {count} in {slices} slices, q = {q}: given {given}, wrong {wrong}");
+            assert!(wrong <= 0.1, "{what}");
+            if q <= always {
+                assert!(given > 0.99, "{what}");
+            }
+            // 95 % and up to 99 %, with three standard errors of 300 runs for the upper side.
+            if given > 0.5 {
+                let coverage = 1.0 - wrong / given;
+                assert!((0.9..=0.998).contains(&coverage), "{what}");
+            }
+        }
+    }
+
+    #[test]
+    fn independent_times_are_covered() {
+        assert_coverage(Exponential, 20_000, 64, 0.999);
+        assert_coverage(Lognormal, 20_000, 40, 0.999);
+        assert_coverage(Exponential, 1_200, 48, 0.99);
+    }
+
+    #[test]
+    fn a_queue_at_half_load_is_covered() {
+        assert_coverage(Queue(0.5), 20_000, 64, 0.99);
+    }
+
+    #[test]
+    fn a_queue_at_nine_tenths_load_is_covered_and_its_tail_is_too_few() {
+        assert_coverage(Queue(0.9), 20_000, 64, 0.9);
+        let short = given_and_wrong(Queue(0.9), 5_000, 40);
+        assert!(short.iter().all(|&(q, given, wrong)| wrong <= 0.12 && (q < 0.99 || given < 0.1)), "{short:?}");
+    }
+
+    #[test]
+    fn a_longer_run_of_a_loaded_queue_has_its_p99_covered() {
+        assert_coverage(Queue(0.9), 100_000, 64, 0.95);
+    }
+
+    fn batches_of(slices: &[&[u64]]) -> (Recorder, Batches) {
+        let (mut recorder, mut batches) = (Recorder::new(), Batches::new(64));
+        for times in slices {
+            let mut slice = CoarseRecorder::new();
+            for &ns in *times {
+                recorder.record(ns);
+                slice.record(ns);
+            }
+            batches.push(&slice);
+        }
+        (recorder, batches)
+    }
+
+    #[test]
+    fn too_few_batches_give_no_interval() {
+        let times: Vec<u64> = (1..=100).map(|i| i * 1000).collect();
+        let (_, batches) = batches_of(&[&times[..]; MIN_GROUPS - 1]);
+        assert_eq!(level_intervals(&batches, &[(0.5, 50_000)]), [None]);
+        let (_, batches) = batches_of(&[&times[..]; MIN_GROUPS]);
+        assert!(level_intervals(&batches, &[(0.5, 50_000)])[0].is_some());
+        let (_, empty) = batches_of(&[&[][..]; 20]);
+        assert_eq!(level_intervals(&empty, &[(0.5, 50_000)]), [None]);
+        assert_eq!(level_intervals(&empty, &[]), []);
+    }
+
+    #[test]
+    fn equal_times_have_the_width_of_their_bucket() {
+        let (recorder, batches) = batches_of(&[&[1_000_000; 50][..]; 20]);
+        let median = Summary::new(&recorder, &batches).unwrap().quantiles[0].clone();
+        assert_eq!(median.ns, Some(1_000_000));
+        let (low, high) = (median.low_ns.unwrap(), median.high_ns.unwrap());
+        assert!(low <= 1_000_000 && low > 990_000 && high >= 1_000_000 && high < 1_010_000, "{low} to {high}");
+    }
+
+    #[test]
+    fn slices_that_differ_widen_the_interval() {
+        let (slow, fast): (Vec<u64>, Vec<u64>) =
+            ((1..=100).map(|i| 20_000 + i * 100).collect(), (1..=100).map(|i| i * 100).collect());
+        let alternating: Vec<&[u64]> = (0..40).map(|i| if i / 10 % 2 == 0 { &slow[..] } else { &fast[..] }).collect();
+        let mixed: Vec<u64> = slow.iter().chain(&fast).copied().collect();
+        let width = |slices: &[&[u64]]| {
+            let (recorder, batches) = batches_of(slices);
+            let median = Summary::new(&recorder, &batches).unwrap().quantiles[0].clone();
+            median.high_ns.unwrap() - median.low_ns.unwrap()
+        };
+        assert!(width(&alternating) > 5 * width(&[&mixed[..]; 20]) / 4);
+    }
 }
