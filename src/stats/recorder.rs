@@ -147,12 +147,12 @@ impl Recorder {
 
     /// The shortest success, exact, in nanoseconds.
     pub fn min_ns(&self) -> Option<u64> {
-        (self.len() > 0).then_some(self.min_ns)
+        (!self.values.is_empty()).then_some(self.min_ns)
     }
 
     /// The longest success, exact, in nanoseconds.
     pub fn max_ns(&self) -> Option<u64> {
-        (self.len() > 0).then_some(self.max_ns)
+        (!self.values.is_empty()).then_some(self.max_ns)
     }
 
     /// The shortest time that any censored one had waited, exact, in nanoseconds.
@@ -167,7 +167,7 @@ impl Recorder {
 
     /// The arithmetic mean of the successes, in nanoseconds.
     pub fn mean_ns(&self) -> Option<f64> {
-        (self.len() > 0).then(|| self.sum as f64 / self.len() as f64)
+        (!self.values.is_empty()).then(|| self.sum as f64 / self.len() as f64)
     }
 
     /// The sample standard deviation (divisor n − 1) of the successes, in nanoseconds; 0 for a single one.

@@ -184,9 +184,9 @@ mod tests {
             for i in 1..=100_u64 {
                 let ns = i * 10_000;
                 if i < 92 {
-                    recorder.record(ns)
+                    recorder.record(ns);
                 } else {
-                    recorder.record_censored(ns)
+                    recorder.record_censored(ns);
                 }
                 slice.record(ns);
             }
