@@ -94,3 +94,63 @@ impl Batches {
         self.batches.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// `count` slices, of which the n-th holds n mod 7 times of n + 1 ns, into at most `capacity` batches.
+    fn batches(capacity: usize, count: u64) -> Batches {
+        let mut batches = Batches::new(capacity);
+        for n in 0..count {
+            let mut slice = CoarseRecorder::new();
+            (0..n % 7).for_each(|_| slice.record(n + 1));
+            batches.push(&slice);
+        }
+        batches
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        #[test]
+        fn collapsing_keeps_every_count_in_its_place(capacity in 1..10_usize, count in 0..200_u64) {
+            let batches = batches(capacity, count);
+            let width = batches.slices_per_batch();
+            prop_assert!(width.is_power_of_two() && batches.len() <= capacity.max(2).next_multiple_of(2));
+            prop_assert_eq!(batches.slices(), count);
+            prop_assert_eq!(batches.len() as u64, count.div_ceil(width));
+            prop_assert!(width == 1 || 2 * batches.len() >= capacity);
+            for (i, batch) in batches.as_slice().iter().enumerate() {
+                let from = i as u64 * width;
+                let expected: u64 = (from..(from + width).min(count)).map(|n| n % 7).sum();
+                prop_assert_eq!(batch.len(), expected, "batch {}", i);
+            }
+        }
+
+        #[test]
+        fn merging_is_pushing_merged_slices(capacity in 1..10_usize, a in 0..100_u64, b in 0..100_u64, other in 1..10_usize) {
+            let mut left = batches(capacity, a);
+            left.merge(&batches(other, b));
+            let mut right = batches(other, b);
+            right.merge(&batches(capacity, a));
+            prop_assert_eq!(&left, &right);
+            let mut together = Batches::new(capacity.min(other));
+            for n in 0..a.max(b) {
+                let mut slice = CoarseRecorder::new();
+                let workers = u64::from(n < a) + u64::from(n < b);
+                (0..workers * (n % 7)).for_each(|_| slice.record(n + 1));
+                together.push(&slice);
+            }
+            prop_assert_eq!(left, together);
+        }
+    }
+
+    #[test]
+    fn no_slices_are_no_batches() {
+        let batches = Batches::new(64);
+        assert!(batches.is_empty() && batches.slices() == 0 && batches.slices_per_batch() == 1);
+    }
+}

@@ -18,10 +18,17 @@
 //! 4. The half-width is taken on the scale of arcsin √p, on which a share's variance does not depend on p (Anscombe,
 //!    *Biometrika* 35, 1948), so that near 1 the interval is as lopsided as it has to be. It is never narrower than that for
 //!    independent times.
-//! 5. No interval is given for fewer than [`MIN_GROUPS`] batches, nor where less than about [`MIN_EPISODES`] independent
-//!    times would lie beyond the quantile.
+//! 5. Independent episodes beyond the quantile, N(1 − q)/d, that are fewer than the degrees of freedom of the batches are
+//!    what limits the estimate of d: the interval is widened as if they were its degrees of freedom.
+//! 6. No interval is given for fewer than [`MIN_GROUPS`] batches, nor where its upper level would reach 1, which by rule 5
+//!    it does with less than about three episodes.
 //!
-//! The tests simulate it: it covers the true quantile in 90 to 99 % of runs for independent times and for queues.
+//! The tests simulate it: the intervals cover the true quantile in 90 to 99 % of runs for independent times and for queues.
+//! At the edge of rule 6, where only part of the runs get an interval, those that are given cover less (80 to 90 %), since
+//! the runs that pass are those whose dependence was underestimated. A run that is worth only some tens of independent
+//! times, such as 5000 requests to a queue at 90 % load, covers less too in its upper quantiles: nothing in it tells that
+//! the slowest episodes have not come yet. Counting the runs that get no interval, about one in ten at most shows a wrong
+//! one.
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
@@ -32,9 +39,6 @@ pub const CONFIDENCE: f64 = 0.95;
 
 /// The fewest batches that an interval is computed from.
 pub const MIN_GROUPS: usize = 10;
-
-/// The fewest independent times beyond a quantile, or the estimate of their number, with which it gets an interval.
-pub const MIN_EPISODES: f64 = 2.0;
 
 /// Into how many groups the batches are gathered; those that are more than the batches are left out.
 const GROUPS: [usize; 3] = [32, 20, MIN_GROUPS];
@@ -78,12 +82,18 @@ pub fn level_intervals(batches: &Batches, quantiles: &[(f64, u64)]) -> Vec<Optio
                 plain = plain.max(own);
             }
         }
-        let width = plain.max(own.unwrap_or(plain)).width.max(NORMAL);
         let episodes = cuts.total() / worst * q.min(1.0 - q);
+        let width = plain.max(own.unwrap_or(plain)).width.max(NORMAL) * scarcity(episodes);
         let spans_ns = (own.is_none() || cuts.is_crowded(i, q)).then(|| cuts.buckets[i]);
-        intervals.push(around(q, width / (2.0 * cuts.total().sqrt()), spans_ns).filter(|_| episodes >= MIN_EPISODES));
+        intervals.push(around(q, width / (2.0 * cuts.total().sqrt()), spans_ns));
     }
     intervals
+}
+
+/// The factor by which an interval widens when fewer independent episodes than degrees of freedom lie beyond its quantile.
+fn scarcity(episodes: f64) -> f64 {
+    let degrees = (MIN_GROUPS - 1) as f64;
+    if episodes < degrees { student_t(episodes.max(1.0)) / student_t(degrees) } else { 1.0 }
 }
 
 /// The levels within `half_width` of `q` on the scale of arcsin √p; `None` if they do not stay inside 0 to 1.
@@ -185,6 +195,124 @@ fn gathered(values: &[f64], groups: usize) -> Vec<f64> {
 /// The two-sided Student t for [`CONFIDENCE`].
 fn student_t(degrees: f64) -> f64 {
     StudentsT::new(0.0, 1.0, degrees)
-        .expect("the degrees of freedom are at least 9")
+        .expect("the degrees of freedom are at least 1")
         .inverse_cdf(f64::midpoint(1.0, CONFIDENCE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::simulation::Process::{self, Exponential, Lognormal, Queue};
+    use super::super::summary::{QUANTILES, Summary};
+    use super::super::{recorder::CoarseRecorder, recorder::Recorder};
+    use super::*;
+
+    const RUNS: u32 = 300;
+
+    /// Per quantile, the share of runs with an interval, and the share of all with one that misses the truth.
+    fn given_and_wrong(process: Process, count: u32, slices: u32) -> Vec<(f64, f64, f64)> {
+        let truths = QUANTILES.map(|q| process.quantile(q));
+        let mut tally = [(0, 0); QUANTILES.len()];
+        for seed in 0..RUNS {
+            let (recorder, batches) = process.run(count, slices, u64::from(seed));
+            let summary = Summary::new(&recorder, &batches).unwrap();
+            for ((estimate, truth), (given, wrong)) in summary.quantiles.iter().zip(truths).zip(&mut tally) {
+                if let (Some(low), Some(high)) = (estimate.low_ns, estimate.high_ns) {
+                    *given += 1;
+                    *wrong += u32::from(truth < low as f64 || truth > high as f64);
+                }
+            }
+        }
+        let share = |n: u32| f64::from(n) / f64::from(RUNS);
+        QUANTILES.into_iter().zip(tally).map(|(q, (given, wrong))| (q, share(given), share(wrong))).collect()
+    }
+
+    /// Asserts that intervals are always given up to the quantile `always`, hardly ever above `limit`, and that they cover
+    /// as they should.
+    fn assert_coverage(process: Process, count: u32, slices: u32, always: f64, limit: f64) {
+        for (q, given, wrong) in given_and_wrong(process, count, slices) {
+            let what = format!("{process:?}, {count} in {slices} slices, q = {q}: given {given}, wrong {wrong}");
+            assert!(wrong <= 0.1, "{what}");
+            if q <= always {
+                assert!(given > 0.98, "{what}");
+            }
+            if q > limit {
+                assert!(given < 0.02, "{what}");
+            }
+            // Meant is 90 to 99 %. 300 runs at 99 % miss three times give or take two, so one miss is asked for.
+            if given > 0.9 {
+                let coverage = 1.0 - wrong / given;
+                assert!((0.9..=0.997).contains(&coverage), "{what}");
+            }
+        }
+    }
+
+    #[test]
+    fn independent_times_are_covered() {
+        assert_coverage(Exponential, 20_000, 64, 0.999, 0.999);
+        assert_coverage(Lognormal, 5_000, 40, 0.99, 0.99);
+        assert_coverage(Exponential, 1_200, 48, 0.99, 0.99);
+    }
+
+    #[test]
+    fn a_queue_at_half_load_is_covered() {
+        assert_coverage(Queue(0.5), 20_000, 64, 0.99, 0.999);
+    }
+
+    #[test]
+    fn a_queue_at_nine_tenths_load_is_covered_where_it_has_intervals() {
+        assert_coverage(Queue(0.9), 20_000, 64, 0.9, 0.95);
+    }
+
+    #[test]
+    fn a_longer_run_of_a_loaded_queue_is_covered_further_up() {
+        assert_coverage(Queue(0.9), 50_000, 64, 0.95, 0.99);
+    }
+
+    fn batches_of(slices: &[&[u64]]) -> (Recorder, Batches) {
+        let (mut recorder, mut batches) = (Recorder::new(), Batches::new(64));
+        for times in slices {
+            let mut slice = CoarseRecorder::new();
+            for &ns in *times {
+                recorder.record(ns);
+                slice.record(ns);
+            }
+            batches.push(&slice);
+        }
+        (recorder, batches)
+    }
+
+    #[test]
+    fn too_few_batches_give_no_interval() {
+        let times: Vec<u64> = (1..=100).map(|i| i * 1000).collect();
+        let (_, batches) = batches_of(&[&times[..]; MIN_GROUPS - 1]);
+        assert_eq!(level_intervals(&batches, &[(0.5, 50_000)]), [None]);
+        let (_, batches) = batches_of(&[&times[..]; MIN_GROUPS]);
+        assert!(level_intervals(&batches, &[(0.5, 50_000)])[0].is_some());
+        let (_, empty) = batches_of(&[&[][..]; 20]);
+        assert_eq!(level_intervals(&empty, &[(0.5, 50_000)]), [None]);
+        assert_eq!(level_intervals(&empty, &[]), []);
+    }
+
+    #[test]
+    fn equal_times_have_the_width_of_their_bucket() {
+        let (recorder, batches) = batches_of(&[&[1_000_000; 50][..]; 20]);
+        let median = Summary::new(&recorder, &batches).unwrap().quantiles[0].clone();
+        assert_eq!(median.ns, Some(1_000_000));
+        let (low, high) = (median.low_ns.unwrap(), median.high_ns.unwrap());
+        assert!((990_000..=1_000_000).contains(&low) && (1_000_000..1_010_000).contains(&high), "{low} to {high}");
+    }
+
+    #[test]
+    fn slices_that_differ_widen_the_interval() {
+        let (slow, fast): (Vec<u64>, Vec<u64>) =
+            ((1..=100).map(|i| 20_000 + i * 100).collect(), (1..=100).map(|i| i * 100).collect());
+        let alternating: Vec<&[u64]> = (0..40).map(|i| if i / 10 % 2 == 0 { &slow[..] } else { &fast[..] }).collect();
+        let mixed: Vec<u64> = slow.iter().chain(&fast).copied().collect();
+        let width = |slices: &[&[u64]]| {
+            let (recorder, batches) = batches_of(slices);
+            let median = Summary::new(&recorder, &batches).unwrap().quantiles[0].clone();
+            median.high_ns.unwrap() - median.low_ns.unwrap()
+        };
+        assert!(width(&alternating) > 5 * width(&[&mixed[..]; 20]) / 4);
+    }
 }

@@ -147,12 +147,12 @@ impl Recorder {
 
     /// The shortest success, exact, in nanoseconds.
     pub fn min_ns(&self) -> Option<u64> {
-        (self.len() > 0).then_some(self.min_ns)
+        (!self.values.is_empty()).then_some(self.min_ns)
     }
 
     /// The longest success, exact, in nanoseconds.
     pub fn max_ns(&self) -> Option<u64> {
-        (self.len() > 0).then_some(self.max_ns)
+        (!self.values.is_empty()).then_some(self.max_ns)
     }
 
     /// The shortest time that any censored one had waited, exact, in nanoseconds.
@@ -167,7 +167,7 @@ impl Recorder {
 
     /// The arithmetic mean of the successes, in nanoseconds.
     pub fn mean_ns(&self) -> Option<f64> {
-        (self.len() > 0).then(|| self.sum as f64 / self.len() as f64)
+        (!self.values.is_empty()).then(|| self.sum as f64 / self.len() as f64)
     }
 
     /// The sample standard deviation (divisor n − 1) of the successes, in nanoseconds; 0 for a single one.
@@ -284,5 +284,123 @@ impl CoarseRecorder {
             }
             below
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Times of every magnitude, some of them beyond 1 h, each a success or censored.
+    fn times() -> impl Strategy<Value = Vec<(u64, bool)>> {
+        let ns = prop_oneof![Just(0), 1..10_000_u64, 10_000..1_000_000_000_u64, 1_000_000_000..2 * MAX_NS];
+        vec((ns, prop::bool::weighted(0.8)), 0..60)
+    }
+
+    fn recorder(times: &[(u64, bool)]) -> Recorder {
+        let mut recorder = Recorder::new();
+        for &(ns, success) in times {
+            if success { recorder.record(ns) } else { recorder.record_censored(ns) }
+        }
+        recorder
+    }
+
+    fn merged(a: &Recorder, b: &Recorder) -> Recorder {
+        let mut sum = a.clone();
+        sum.merge(b);
+        sum
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn merging_is_recording_all_in_any_order(a in times(), b in times(), c in times()) {
+            let [ra, rb, rc] = [&a, &b, &c].map(|times| recorder(times));
+            prop_assert_eq!(merged(&ra, &rb), merged(&rb, &ra));
+            let left = merged(&merged(&ra, &rb), &rc);
+            prop_assert_eq!(&left, &merged(&ra, &merged(&rb, &rc)));
+            prop_assert_eq!(&left, &recorder(&[a, b, c].concat()));
+            prop_assert_eq!(&merged(&left, &Recorder::new()), &left);
+        }
+
+        #[test]
+        fn counts_and_moments_are_exact(times in times()) {
+            let recorder = recorder(&times);
+            let clamped = |&(ns, _): &(u64, bool)| ns.clamp(MIN_NS, MAX_NS);
+            let values: Vec<u64> = times.iter().filter(|(_, success)| *success).map(clamped).collect();
+            prop_assert_eq!(recorder.len(), values.len() as u64);
+            prop_assert_eq!(recorder.censored(), (times.len() - values.len()) as u64);
+            prop_assert_eq!(recorder.is_empty(), times.is_empty());
+            prop_assert_eq!(recorder.over_range(), times.iter().filter(|(ns, _)| *ns > MAX_NS).count() as u64);
+            prop_assert_eq!(recorder.combined().len(), times.len() as u64);
+            prop_assert_eq!(recorder.min_ns(), values.iter().min().copied());
+            prop_assert_eq!(recorder.max_ns(), values.iter().max().copied());
+            let censored = || times.iter().filter(|(_, success)| !success).map(clamped);
+            prop_assert_eq!(recorder.min_censored_ns(), censored().min());
+            prop_assert_eq!(recorder.max_censored_ns(), censored().max());
+            if !values.is_empty() {
+                let n = values.len() as f64;
+                let mean = values.iter().map(|&v| v as f64).sum::<f64>() / n;
+                let squares: f64 = values.iter().map(|&v| (v as f64 - mean).powi(2)).sum();
+                let stddev = (squares / (n - 1.0).max(1.0)).sqrt();
+                prop_assert!((recorder.mean_ns().unwrap() - mean).abs() <= 1e-9 * mean);
+                prop_assert!((recorder.stddev_ns().unwrap() - stddev).abs() <= 1e-9 * mean);
+            }
+        }
+
+        #[test]
+        fn coarse_quantiles_are_within_one_percent(values in vec(1..10_000_000_u64, 1..200), q in 0.01..1.0_f64) {
+            let mut coarse = CoarseRecorder::new();
+            values.iter().for_each(|&ns| coarse.record(ns));
+            let mut sorted = values.clone();
+            sorted.sort_unstable();
+            let exact = sorted[(q * values.len() as f64).ceil() as usize - 1];
+            let read = coarse.quantile(q).unwrap();
+            prop_assert!(read >= exact && read as f64 <= exact as f64 * 1.01, "{read} for {exact}");
+        }
+
+        #[test]
+        fn coarse_counts_follow_the_buckets(values in vec(1..100_000_u64, 0..100), mut bounds in vec(0..200_000_u64, 1..5)) {
+            let mut coarse = CoarseRecorder::new();
+            values.iter().for_each(|&ns| coarse.record(ns));
+            bounds.sort_unstable();
+            let counts: Vec<u64> = coarse.counts_up_to(bounds.iter().copied()).collect();
+            let within = |bound: &u64| values.iter().filter(|&&v| v <= coarse.bucket(*bound).1).count() as u64;
+            prop_assert_eq!(counts, bounds.iter().map(within).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_spread_survives_a_large_mean() {
+        let mut recorder = Recorder::new();
+        for ns in [MAX_NS - 2, MAX_NS - 1, MAX_NS] {
+            recorder.record(ns);
+        }
+        assert_eq!(recorder.stddev_ns(), Some(1.0));
+        assert_eq!(recorder.mean_ns(), Some((MAX_NS - 1) as f64));
+    }
+
+    #[test]
+    fn an_empty_recorder_has_no_figures() {
+        let recorder = Recorder::new();
+        assert!(recorder.is_empty() && recorder.censored_histogram().is_none());
+        assert_eq!((recorder.min_ns(), recorder.max_ns()), (None, None));
+        assert_eq!((recorder.mean_ns(), recorder.stddev_ns()), (None, None));
+        assert_eq!(CoarseRecorder::new().quantile(0.5), None);
+    }
+
+    #[test]
+    fn a_coarse_recorder_merges_counts_censored_and_resets() {
+        let (mut a, mut b) = (CoarseRecorder::new(), CoarseRecorder::new());
+        a.record(2 * MAX_NS);
+        b.record_censored(5);
+        a.merge(&b);
+        assert_eq!((a.len(), a.quantile(0.5), a.quantile(1.0)), (2, Some(5), Some(MAX_NS)));
+        a.reset();
+        assert_eq!(a, CoarseRecorder::new());
     }
 }

@@ -108,3 +108,96 @@ fn ends(interval: LevelInterval, first: impl Fn(f64) -> u64, last: impl Fn(f64) 
     let (low, high) = (first(interval.low), last(interval.high));
     interval.spans_ns.map_or((low, high), |(from, to)| (low.min(from), high.max(to)))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::recorder::MAX_NS;
+    use super::*;
+
+    fn summary(successes: &[u64], censored: &[u64]) -> Option<Summary> {
+        let mut recorder = Recorder::new();
+        successes.iter().for_each(|&ns| recorder.record(ns));
+        censored.iter().for_each(|&ns| recorder.record_censored(ns));
+        Summary::new(&recorder, &Batches::new(64))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn quantiles_are_those_of_the_sorted_sample(mut values in vec(1..10_000_000_u64, 1..1200), cut in 0..20_usize) {
+            let cut = cut.min(values.len());
+            let summary = summary(&values[cut..], &values[..cut]).unwrap();
+            let shortest_cut = values[..cut].iter().min().copied();
+            values.sort_unstable();
+            for estimate in &summary.quantiles {
+                let enough = values.len() as f64 * (1.0 - estimate.q) >= MIN_BEYOND - 1e-6;
+                prop_assert_eq!(estimate.ns.is_some(), enough);
+                if let Some(ns) = estimate.ns {
+                    let exact = values[(estimate.q * values.len() as f64).ceil() as usize - 1];
+                    prop_assert!(ns >= exact && ns as f64 <= exact as f64 * 1.001, "{} for {}", ns, exact);
+                    prop_assert!(ns <= values[values.len() - 1]);
+                    prop_assert_eq!(estimate.at_least, shortest_cut.is_some_and(|cut| cut <= ns));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_recorded_is_no_summary() {
+        assert_eq!(summary(&[], &[]), None);
+    }
+
+    #[test]
+    fn what_was_only_cut_short_has_bounds_but_no_moments() {
+        let summary = summary(&[], &[1_000_000_000; 50]).unwrap();
+        assert_eq!((summary.count, summary.censored, summary.mean_ns, summary.min_ns), (0, 50, None, None));
+        let median = summary.quantile(0.5).unwrap();
+        assert_eq!((median.ns, median.at_least), (Some(1_000_000_000), true));
+    }
+
+    #[test]
+    fn a_quantile_below_the_censored_is_exact_and_one_among_them_a_bound() {
+        let summary = summary(&[1_000_000; 950], &[10_000_000; 50]).unwrap();
+        let [median, p99] = [0.5, 0.99].map(|q| summary.quantile(q).unwrap().clone());
+        assert!(!median.at_least && (1_000_000..=1_001_000).contains(&median.ns.unwrap()));
+        assert!(p99.at_least && p99.ns == Some(10_000_000));
+        assert_eq!((summary.count, summary.max_ns, summary.stddev_ns), (950, Some(1_000_000), Some(0.0)));
+        assert_eq!(summary.quantile(0.42), None);
+    }
+
+    #[test]
+    fn a_thousand_times_are_enough_for_p99_and_no_more() {
+        let given = |n: usize| summary(&vec![5; n], &[]).unwrap().quantiles.iter().filter(|e| e.ns.is_some()).count();
+        assert_eq!([19, 20, 999, 1000, 9_999, 10_000, 99_999, 100_000].map(given), [0, 1, 4, 5, 5, 6, 6, 7]);
+    }
+
+    #[test]
+    fn an_upper_end_among_the_censored_is_open() {
+        use super::super::recorder::CoarseRecorder;
+        let (mut recorder, mut batches) = (Recorder::new(), Batches::new(64));
+        for _ in 0..20 {
+            let mut slice = CoarseRecorder::new();
+            for i in 1..=100_u64 {
+                let ns = i * 10_000;
+                if i < 92 {
+                    recorder.record(ns);
+                } else {
+                    recorder.record_censored(ns);
+                }
+                slice.record(ns);
+            }
+            batches.push(&slice);
+        }
+        recorder.record(2 * MAX_NS);
+        let summary = Summary::new(&recorder, &batches).unwrap();
+        let [median, p90, p95] = [0.5, 0.9, 0.95].map(|q| summary.quantile(q).unwrap().clone());
+        assert!(median.low_ns.is_some() && median.high_ns.is_some() && !median.at_least);
+        assert!(p90.low_ns.is_some() && p90.high_ns.is_none() && !p90.at_least, "{p90:?}");
+        assert!(p95.low_ns.is_some() && p95.high_ns.is_none() && p95.at_least, "{p95:?}");
+        assert_eq!(summary.over_range, 1);
+    }
+}
