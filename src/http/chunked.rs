@@ -93,10 +93,7 @@ impl ChunkReader {
                 self.next_in_line(byte)
             }
             Step::DataCr if byte == b'\r' => Ok(Step::DataLf),
-            Step::DataLf if byte == b'\n' => {
-                self.line = 0;
-                Ok(Step::SizeStart)
-            }
+            Step::DataLf if byte == b'\n' => Ok(Step::SizeStart),
             Step::DataCr | Step::DataLf => Err(HttpError::ChunkEnd),
             Step::TrailerStart
             | Step::TrailerName
