@@ -10,4 +10,7 @@ pub mod model;
 pub mod pacing;
 pub mod record;
 pub mod report;
+pub mod stats;
+pub mod target;
+pub mod tls;
 pub mod units;

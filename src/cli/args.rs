@@ -255,7 +255,9 @@ pub(super) struct OutputArgs {
 }
 
 fn suites_help() -> String {
-    let mut help = "Cipher suites, in order of preference, separated by commas; all nine are offered if none is named:\n".to_owned();
+    let mut help =
+        "Cipher suites, in order of preference, separated by commas; all nine are offered if none is named:\n"
+            .to_owned();
     for suite in Suite::all() {
         let alias = if suite.openssl() == suite.iana() { String::new() } else { format!("  =  {}", suite.openssl()) };
         help.push_str(&format!("\n  {}{alias}", suite.iana()));

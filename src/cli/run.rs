@@ -62,8 +62,9 @@ impl RunArgs {
 pub(super) fn execute(args: &RunArgs) -> Result<ExitCode, Failed> {
     let plan = args.plan()?;
     if let Some(pid) = args.server_pid {
-        cputime::process_tree_cpu(pid)
-            .map_err(|error| Failed::usage(format!("--server-pid {pid}: the CPU time of this process cannot be read: {error}")))?;
+        cputime::process_tree_cpu(pid).map_err(|error| {
+            Failed::usage(format!("--server-pid {pid}: the CPU time of this process cannot be read: {error}"))
+        })?;
     }
     // A limit that cannot be raised is judged as it is.
     let _ = limits::raise_nofile();
@@ -97,7 +98,8 @@ fn load_and_write(
         eprintln!("warning: {address} does not answer ({why}) and is left out");
     }
     let stop = StopFlag::default();
-    signals::raise_on_signal(&stop).map_err(|error| Failed::could_not_run(format!("cannot watch for signals: {error}")))?;
+    signals::raise_on_signal(&stop)
+        .map_err(|error| Failed::could_not_run(format!("cannot watch for signals: {error}")))?;
     let source = args.server_pid.map(|pid| format!("pid {pid}"));
     let cpu = || args.server_pid.and_then(|pid| cputime::process_tree_cpu(pid).ok());
     let server = source.as_deref().map(|source| MeteredServer { cpu: &cpu, source });
@@ -169,7 +171,14 @@ fn describe_plan(plan: &RunPlan, out: &mut dyn Write) -> std::io::Result<()> {
     let RunPlan { target, request, tls, load } = plan;
     let time = |duration: Duration| units::duration(duration);
     let body = request.body_bytes.map_or(String::new(), |n| format!(", body of {}", units::bytes(n as f64)));
-    writeln!(out, "{:<14}{} {}{body}; success: {}", "request", request.method.as_str(), target.url.text, request.expect_status)?;
+    writeln!(
+        out,
+        "{:<14}{} {}{body}; success: {}",
+        "request",
+        request.method.as_str(),
+        target.url.text,
+        request.expect_status
+    )?;
     writeln!(out, "{:<14}{}, certificate for {}", "connects to", target.dial(), target.server_name)?;
     let pace = match load.pace() {
         Pace::Closed => "closed loop".to_owned(),

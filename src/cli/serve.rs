@@ -67,13 +67,22 @@ pub(super) fn execute(args: &ServeArgs) -> Result<ExitCode, Failed> {
     output::print(|out| {
         writeln!(out, "listening on https://{}/", server.addr())?;
         if let Some(path) = &args.write_ca {
-            writeln!(out, "authority in {}; load it with: shakedown run https://{}/ --ca {0}", path.display(), server.addr())?;
+            writeln!(
+                out,
+                "authority in {}; load it with: shakedown run https://{}/ --ca {0}",
+                path.display(),
+                server.addr()
+            )?;
         }
         Ok(())
     })?;
     signals::wait_for_signal().map_err(|error| Failed::could_not_run(format!("cannot wait for signals: {error}")))?;
     let report = server.stop();
-    if args.json { output::print_json(&report)? } else { output::print(|out| print_report(&report, out))? }
+    if args.json {
+        output::print_json(&report)?;
+    } else {
+        output::print(|out| print_report(&report, out))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -83,7 +92,14 @@ fn print_report(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
         let group = row.group.map_or("no key exchange", |group| group.iana());
         let kind = serde_json::to_value(row.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned));
         let kind = kind.unwrap_or_default();
-        writeln!(out, "{:<14}{:>10}  {} {} {group} {kind}", "handshakes", units::count(row.count), row.version, row.suite)?;
+        writeln!(
+            out,
+            "{:<14}{:>10}  {} {} {group} {kind}",
+            "handshakes",
+            units::count(row.count),
+            row.version,
+            row.suite
+        )?;
     }
     for failed in &report.failed_handshakes {
         writeln!(out, "{:<14}{:>10}  {}", "failed", units::count(failed.count), failed.cause)?;

@@ -18,7 +18,9 @@ pub(super) fn raise_on_signal(stop: &StopFlag) -> io::Result<()> {
                 std::process::exit(INTERRUPTED_TWICE);
             }
             stop.raise();
-            eprintln!("\nending: what is under way may finish, and what was measured is written; once more to stop at once");
+            eprintln!(
+                "\nending: what is under way may finish, and what was measured is written; once more to stop at once"
+            );
         }
     })?;
     Ok(())

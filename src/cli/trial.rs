@@ -41,7 +41,8 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
     };
     let folder = output::folder(&output, "trial", "localhost")?;
     let stop = StopFlag::default();
-    signals::raise_on_signal(&stop).map_err(|error| Failed::could_not_run(format!("cannot watch for signals: {error}")))?;
+    signals::raise_on_signal(&stop)
+        .map_err(|error| Failed::could_not_run(format!("cannot watch for signals: {error}")))?;
     let bar = bar(!args.quiet);
     let result = trial::run(&stop, &mut |step| {
         if let Step::Suite(suite, index, total) = step {

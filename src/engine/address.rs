@@ -44,7 +44,11 @@ impl Addresses {
             let detail = format!("{} has no address of the family that was asked for", endpoint.host);
             return Err(Failure::new(FailureKind::Resolve, detail));
         }
-        Ok(if found.len() == 1 { Self { used: found, dropped: Vec::new() } } else { Self::try_all(found, connect_timeout) })
+        Ok(if found.len() == 1 {
+            Self { used: found, dropped: Vec::new() }
+        } else {
+            Self::try_all(found, connect_timeout)
+        })
     }
 
     fn try_all(found: Vec<SocketAddr>, connect_timeout: Duration) -> Self {

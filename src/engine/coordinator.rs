@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustls::pki_types::ServerName;
 
 use super::clock::{Clock, Ns};
 use super::control::StopFlag;
@@ -288,7 +288,9 @@ impl<'a, 'p> Coordinator<'a, 'p> {
     }
 
     fn check_abort_rule(&mut self) {
-        let Some(rule) = self.shared.plan.load.abort_on.filter(|_| self.finished >= AbortRule::MIN_SAMPLE) else { return };
+        let Some(rule) = self.shared.plan.load.abort_on.filter(|_| self.finished >= AbortRule::MIN_SAMPLE) else {
+            return;
+        };
         let share = self.failed as f64 / self.finished as f64;
         if share > rule.errors_above.as_fraction() && self.aborted_at.is_none() {
             self.aborted_at = Some(share);

@@ -111,7 +111,9 @@ impl Worker<'_> {
     fn take_place(&mut self) -> Option<usize> {
         while let Some((slot, generation)) = self.idle.pop_front() {
             let candidate = &self.slots[slot];
-            if candidate.generation == generation && candidate.connection.as_ref().is_some_and(|c| c.stage == Stage::Idle) {
+            if candidate.generation == generation
+                && candidate.connection.as_ref().is_some_and(|c| c.stage == Stage::Idle)
+            {
                 return Some(slot);
             }
         }
@@ -239,7 +241,7 @@ impl Worker<'_> {
             peer_closed: false,
             unwritten: Vec::new(),
             encrypted: 0,
-            tickets_before: 0,
+            brought_ticket: false,
         };
         let interest = Interest::READABLE | Interest::WRITABLE;
         let token = token(slot, place.generation);

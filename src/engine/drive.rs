@@ -11,8 +11,8 @@ use super::ledger::{Metric, NegotiatedKey};
 use super::session::{Agreed, Progress, Session};
 use super::slot::{Connection, Purpose, Stage};
 use super::worker::{Phase, Worker};
-use crate::http::{EndError, HttpError};
 use crate::http::response::{Progress as Reading, Response};
+use crate::http::{EndError, HttpError};
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::load::RequestsPerConnection;
 use crate::model::suite::TlsVersion;
@@ -75,13 +75,11 @@ impl Worker<'_> {
         }
         let (begun, purpose, address) = (connection.mark, connection.purpose, connection.address);
         let configs = &self.configs[address];
-        let (config, tickets) = match purpose {
-            Purpose::Full => (&configs.full, 0),
-            // To prime means to offer no session, and to keep the one that comes: rustls offers what the store has.
-            Purpose::Prime | Purpose::Resume => (&configs.resuming, configs.sessions.tickets()),
-        };
+        let config = if purpose == Purpose::Full { &configs.full } else { &configs.resuming };
+        // To prime means to offer no session, and to keep the one that comes.
+        configs.sessions.withhold(purpose == Purpose::Prime);
         let session = Session::new(config, &self.shared.server_name);
-        let tickets_before = if purpose == Purpose::Resume { configs.sessions.tickets() } else { tickets };
+        configs.sessions.withhold(false);
         if purpose != Purpose::Prime && self.records_connections_of(begun) {
             self.ledger.record(Metric::Connect, now - begun);
         }
@@ -93,7 +91,7 @@ impl Worker<'_> {
         let hello = session.resume(&mut self.out);
         let connection = self.connection(slot);
         (connection.session, connection.stage) = (Some(session), Stage::Handshaking);
-        (connection.mark, connection.tickets_before) = (mark, tickets_before);
+        connection.mark = mark;
         match hello.and_then(|_| self.flush(slot)) {
             Ok(()) => {}
             Err(failure) => self.fail(slot, &failure, now),
@@ -195,6 +193,8 @@ impl Worker<'_> {
         };
         let drained = read < self.read_buffer.len() - kept;
         let awaiting = matches!(connection.stage, Stage::Sending | Stage::Receiving);
+        let store = &self.configs[connection.address].sessions;
+        let sessions_before = if connection.purpose == Purpose::Full { 0 } else { store.received() };
         let (reader, first_byte, clock) = (&mut connection.reader, &mut connection.first_byte, &self.shared.clock);
         let mut response = None;
         let (mut surplus, mut bytes) = (false, 0);
@@ -214,6 +214,7 @@ impl Worker<'_> {
                 Err(error) => response = Some(Err(error)),
             }
         })?;
+        connection.brought_ticket |= connection.purpose != Purpose::Full && store.received() > sessions_before;
         self.count_bytes_in(bytes);
         Ok(Arrived::Decoded { progress, response, surplus, drained })
     }
@@ -249,7 +250,9 @@ impl Worker<'_> {
                 response.reusable &= !surplus && !connection.peer_closed && connection.stage == Stage::Receiving;
                 return self.on_response(slot, response);
             }
-            Some(Err(error)) => return self.fail(slot, &Failure::new(FailureKind::HttpProtocol, error.to_string()), now),
+            Some(Err(error)) => {
+                return self.fail(slot, &Failure::new(FailureKind::HttpProtocol, error.to_string()), now);
+            }
             None if surplus => {
                 return self.fail(slot, &Failure::new(FailureKind::HttpProtocol, "bytes that nobody asked for"), now);
             }
@@ -258,18 +261,9 @@ impl Worker<'_> {
         if progress.peer_closed {
             return self.on_end(slot, true, now);
         }
-        if self.connection(slot).stage == Stage::AwaitingTicket && self.has_ticket(slot) {
+        if self.connection(slot).stage == Stage::AwaitingTicket && self.connection(slot).brought_ticket {
             self.close_in_order(slot, now);
         }
-    }
-
-    /// Whether a ticket has come since the handshake began.
-    pub(super) fn has_ticket(&self, slot: usize) -> bool {
-        let connection = self.slots[slot].connection.as_ref();
-        connection.is_some_and(|c| {
-            let tickets = self.configs[c.address].sessions.tickets();
-            tickets == usize::MAX || tickets > c.tickets_before
-        })
     }
 
     /// Handshaking: complete. What was agreed on is checked against the plan and counted; then the connection does what it is for.
@@ -324,7 +318,7 @@ impl Worker<'_> {
             self.finish_job(slot, Ok(()), now);
         }
         let awaits = purpose == Purpose::Prime || (purpose == Purpose::Resume && version == TlsVersion::V13);
-        if awaits && !self.has_ticket(slot) {
+        if awaits && !self.connection(slot).brought_ticket {
             self.connection(slot).stage = Stage::AwaitingTicket;
             self.set_deadline(slot, now + TICKET_PATIENCE);
         } else {
@@ -349,7 +343,9 @@ impl Worker<'_> {
             return Err(other(format!("certificate of type {shown}")));
         }
         match session.alpn() {
-            Some(protocol) if protocol != b"http/1.1" => Err(other(format!("ALPN {}", String::from_utf8_lossy(protocol)))),
+            Some(protocol) if protocol != b"http/1.1" => {
+                Err(other(format!("ALPN {}", String::from_utf8_lossy(protocol))))
+            }
             _ => Ok(agreed),
         }
     }

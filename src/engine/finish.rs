@@ -196,7 +196,7 @@ impl Worker<'_> {
             let _ = std::io::Write::write(&mut connection.stream, self.out.filled());
             self.out.clear();
         }
-        let failed = purpose == Purpose::Prime && !self.has_ticket(slot);
+        let failed = purpose == Purpose::Prime && !connection.brought_ticket;
         self.drop_connection(slot);
         let no_ticket = Failure::new(FailureKind::ResumptionRefused, "no ticket");
         self.after_close(slot, purpose, failed.then_some(&no_ticket), now);

@@ -206,8 +206,16 @@ impl Slice {
 
     /// Adds what another worker saw in the same slice.
     pub(super) fn merge(&mut self, other: &Self) {
-        let Self { index: _, requests, failures, handshakes, open_connections, finished, dispatch_lag_max_ns, latencies } =
-            other;
+        let Self {
+            index: _,
+            requests,
+            failures,
+            handshakes,
+            open_connections,
+            finished,
+            dispatch_lag_max_ns,
+            latencies,
+        } = other;
         self.requests += requests;
         self.failures += failures;
         self.handshakes += handshakes;

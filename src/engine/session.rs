@@ -89,8 +89,8 @@ pub(super) struct Session {
 impl Session {
     /// A session whose ClientHello is queued.
     pub(super) fn new(config: &Arc<ClientConfig>, name: &ServerName<'static>) -> Result<Self, Failure> {
-        let connection =
-            UnbufferedClientConnection::new(Arc::clone(config), name.clone()).map_err(|e| tls::failure::classify(&e))?;
+        let connection = UnbufferedClientConnection::new(Arc::clone(config), name.clone())
+            .map_err(|e| tls::failure::classify(&e))?;
         Ok(Self { connection, leftover: Vec::new(), flights: 0, records: 0 })
     }
 
@@ -267,7 +267,8 @@ impl Session {
 
     /// Whether the session's keys have served long enough that it should end when it is next idle.
     pub(super) fn worn_out(&self) -> bool {
-        self.records >= RECORDS_PER_SESSION && self.connection.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_2)
+        self.records >= RECORDS_PER_SESSION
+            && self.connection.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_2)
     }
 }
 

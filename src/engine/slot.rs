@@ -91,8 +91,8 @@ pub(super) struct Connection {
     pub(super) unwritten: Vec<u8>,
     /// How much of the request has been encrypted.
     pub(super) encrypted: usize,
-    /// Tickets in the store when the handshake began, to see whether one came.
-    pub(super) tickets_before: usize,
+    /// Whether the connection has brought a session that can be resumed.
+    pub(super) brought_ticket: bool,
 }
 
 /// The place of one connection.

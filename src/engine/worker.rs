@@ -131,7 +131,8 @@ impl<'s> Worker<'s> {
             Pace::Open { rate, arrivals, seed } => Some(Schedule::new(arrivals, rate, seed, index, workers)),
         };
         let poll = Poll::new()?;
-        let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        let timer =
+            rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         poll.registry().register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
         let configs = shared.addresses.iter().map(|_| shared.material.configs(2 * count + 8)).collect();
         Ok(Self {
@@ -245,10 +246,8 @@ impl<'s> Worker<'s> {
         }
         self.timer_armed = Some(at);
         let delay = at - now;
-        let value = Timespec {
-            tv_sec: (delay / 1_000_000_000).cast_signed(),
-            tv_nsec: (delay % 1_000_000_000).cast_signed(),
-        };
+        let value =
+            Timespec { tv_sec: (delay / 1_000_000_000).cast_signed(), tv_nsec: (delay % 1_000_000_000).cast_signed() };
         let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
         let spec = Itimerspec { it_interval: zero, it_value: value };
         rustix::time::timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &spec)?;

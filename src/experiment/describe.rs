@@ -18,7 +18,9 @@ pub(super) fn plan(plan: &RunPlan) -> PlanRecord {
     let RunPlan { target, request, tls, load } = plan;
     let (rate_per_s, arrivals, seed) = match load.pace() {
         Pace::Closed => (None, None, None),
-        Pace::Open { rate, arrivals, seed } => (Some(rate.as_per_second()), Some(arrivals.name().to_owned()), Some(seed)),
+        Pace::Open { rate, arrivals, seed } => {
+            (Some(rate.as_per_second()), Some(arrivals.name().to_owned()), Some(seed))
+        }
     };
     let (trust, ca_file) = match &tls.trust {
         Trust::Mozilla => ("mozilla", None),
@@ -132,8 +134,8 @@ pub(super) fn negotiated(ledger: &Ledger) -> Vec<Negotiated> {
     ledger.negotiated.iter().map(row).collect()
 }
 
-pub(super) fn failure_details(plan: &RunPlan, ledger: &Ledger) -> Vec<FailureDetail> {
-    let of_work = ledger.failures.iter().map(|entry| (plan.load.unit().name(), entry));
+pub(super) fn failure_details(ledger: &Ledger) -> Vec<FailureDetail> {
+    let of_work = ledger.failures.iter().map(|entry| ("counts", entry));
     let of_connections = ledger.connect_failures.iter().map(|entry| ("connections", entry));
     let row = |(of, (failure, n)): (&str, (&crate::model::failure::Failure, u64))| FailureDetail {
         kind: failure.kind,

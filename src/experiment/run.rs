@@ -112,7 +112,7 @@ fn document(
         counts: describe::counts(plan, &outcome.ledger),
         connections: describe::connections(&outcome.ledger),
         negotiated: describe::negotiated(&outcome.ledger),
-        failure_details: describe::failure_details(plan, &outcome.ledger),
+        failure_details: describe::failure_details(&outcome.ledger),
         latency,
         throughput: describe::throughput(outcome),
         client: describe::client_cost(outcome),

@@ -82,7 +82,8 @@ fn reasons(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies) -> Vec<Rema
         reasons.push(remark("clock", text));
     }
     if let Some(share) = outcome.aborted_at {
-        let text = format!("--abort-on ended the run: {} of the {} had failed", units::share(share), plan.load.unit().name());
+        let text =
+            format!("--abort-on ended the run: {} of the {} had failed", units::share(share), plan.load.unit().name());
         reasons.push(remark("aborted", text));
     }
     if outcome.interrupted {
@@ -151,10 +152,15 @@ fn warnings(plan: &RunPlan, outcome: &Outcome, shares_host: bool) -> Vec<Remark>
         warn("insecure", "--insecure: the server's certificate and name were not checked".to_owned());
     }
     if plan.tls.key_log.is_some() {
-        warn("key_log", "--key-log: the session secrets were written to a file; whoever reads it can decrypt the traffic".to_owned());
+        warn(
+            "key_log",
+            "--key-log: the session secrets were written to a file; whoever reads it can decrypt the traffic"
+                .to_owned(),
+        );
     }
     if shares_host {
-        let text = "generator and server ran on the same machine and share its cores: figures of either include the other";
+        let text =
+            "generator and server ran on the same machine and share its cores: figures of either include the other";
         warn("shared_host", text.to_owned());
     }
     if counts.succeeded == 0 && counts.attempted > 0 {
@@ -170,7 +176,8 @@ fn warnings(plan: &RunPlan, outcome: &Outcome, shares_host: bool) -> Vec<Remark>
         );
         warn("unsent", text);
     }
-    if let Some(change) = drift(&outcome.slice_rates).filter(|d| d.significant && d.relative_change.abs() >= DRIFT_SIZE) {
+    if let Some(change) = drift(&outcome.slice_rates).filter(|d| d.significant && d.relative_change.abs() >= DRIFT_SIZE)
+    {
         let direction = if change.relative_change > 0.0 { "rose" } else { "fell" };
         let text = format!(
             "not stationary: the rate of completed {} {direction} by {} over the window; a longer --warmup may help",
@@ -183,7 +190,13 @@ fn warnings(plan: &RunPlan, outcome: &Outcome, shares_host: bool) -> Vec<Remark>
         warn("behind_schedule", text);
     }
     if let Some(gap) = longest_gap(outcome) {
-        warn("gap", format!("a worker was kept from running for {} once; the tail of the latencies may be its own", units::time(gap)));
+        warn(
+            "gap",
+            format!(
+                "a worker was kept from running for {} once; the tail of the latencies may be its own",
+                units::time(gap)
+            ),
+        );
     }
     warnings
 }

@@ -15,7 +15,7 @@ const SUMMARY_QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 
 /// A text cell. A spreadsheet runs what begins with one of these characters, in the East Asian width too, unless an
 /// apostrophe comes first (OWASP, "CSV Injection").
-fn text(value: &str) -> String {
+pub(super) fn text(value: &str) -> String {
     let runs = |c| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
     if value.starts_with(runs) { format!("'{value}") } else { value.to_owned() }
 }

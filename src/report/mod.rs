@@ -9,3 +9,4 @@ mod golden;
 mod latency;
 mod layout;
 pub mod text;
+pub mod trial;

@@ -15,7 +15,9 @@ pub fn text(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()>
     let cpu = document.host.cpu.model.as_deref().unwrap_or("unknown CPU");
     writeln!(out, "TRIAL of the embedded endpoint on this machine ({cpu}, {} threads)", document.host.cpu.threads)?;
     match document.cores {
-        Some((generator, server)) => writeln!(out, "generator on core {generator}, server on core {server}; a demonstration, not a verdict")?,
+        Some((generator, server)) => {
+            writeln!(out, "generator on core {generator}, server on core {server}; a demonstration, not a verdict")?;
+        }
         None => writeln!(out, "generator and server share the only core: the figures are those of both together")?,
     }
     writeln!(out)?;
@@ -29,7 +31,10 @@ pub fn text(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()>
         text_row(row, out)?;
     }
     writeln!(out)?;
-    writeln!(out, "client, server: CPU time per request. per s: what {} sustained, limited by the busier side.", "16 connections")?;
+    writeln!(
+        out,
+        "client, server: CPU time per request. per s: what 16 connections sustained, limited by the busier side."
+    )?;
     if document.interrupted {
         writeln!(out, "INTERRUPTED: the remaining suites were not run")?;
     }

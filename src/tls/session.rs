@@ -25,6 +25,9 @@ struct State {
     tickets: VecDeque<Tls13ClientSessionValue>,
     tls12: Option<Tls12ClientSessionValue>,
     group: Option<NamedGroup>,
+    /// While set, sessions are kept but none is given.
+    withheld: bool,
+    received: u64,
 }
 
 impl State {
@@ -57,6 +60,17 @@ impl SessionStore {
         if state.tls12.is_some() { usize::MAX } else { state.tickets.len() }
     }
 
+    /// How many sessions have come so far, in either version.
+    pub fn received(&self) -> u64 {
+        self.state().received
+    }
+
+    /// Whether sessions are withheld: kept when they come, but given to no hello. A handshake that is to bring a session must not spend
+    /// one that is already there.
+    pub fn withhold(&self, withheld: bool) {
+        self.state().withheld = withheld;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Each change is a single step, so that a panic elsewhere leaves nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -79,13 +93,14 @@ impl ClientSessionStore for SessionStore {
     fn set_tls12_session(&self, server_name: ServerName<'static>, value: Tls12ClientSessionValue) {
         let mut state = self.state();
         if state.claim(server_name) {
+            state.received += 1;
             state.tls12 = Some(value);
         }
     }
 
     fn tls12_session(&self, server_name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
         let state = self.state();
-        if state.is_for(server_name) { state.tls12.clone() } else { None }
+        if state.is_for(server_name) && !state.withheld { state.tls12.clone() } else { None }
     }
 
     fn remove_tls12_session(&self, server_name: &ServerName<'static>) {
@@ -101,12 +116,13 @@ impl ClientSessionStore for SessionStore {
             if state.tickets.len() == self.capacity {
                 state.tickets.pop_front();
             }
+            state.received += 1;
             state.tickets.push_back(value);
         }
     }
 
     fn take_tls13_ticket(&self, server_name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
         let mut state = self.state();
-        if state.is_for(server_name) { state.tickets.pop_back() } else { None }
+        if state.is_for(server_name) && !state.withheld { state.tickets.pop_back() } else { None }
     }
 }

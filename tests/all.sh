@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The whole test suite: installs the peers that are missing (apt), then runs formatting, lints, docs and every test, those against
+# nginx, haproxy, OpenSSL and curl included. A peer that cannot be had is a failure here, not a skipped test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# command:package
+peers=(nginx:nginx haproxy:haproxy openssl:openssl curl:curl taskset:util-linux)
+missing=()
+for peer in "${peers[@]}"; do
+    PATH="$PATH:/usr/sbin:/sbin" command -v "${peer%%:*}" >/dev/null || missing+=("${peer##*:}")
+done
+if ((${#missing[@]})); then
+    echo "== installing ${missing[*]}"
+    sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq "${missing[@]}"
+fi
+export PATH="$PATH:/usr/sbin:/sbin"
+
+echo "== formatting"
+cargo fmt --check
+echo "== lints"
+cargo clippy --locked --all-targets -- -D warnings
+echo "== docs"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+echo "== tests, with every peer"
+cargo test --locked --no-fail-fast -- --include-ignored
