@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with its floor. A room imports rooms on lower floors only; two rooms on one floor do not import each other.
-const FLOORS: [(&str, u8); 15] = [
+const FLOORS: [(&str, u8); 16] = [
     ("units", 0),
     ("model", 1),
     ("stats", 2),
@@ -21,6 +21,7 @@ const FLOORS: [(&str, u8); 15] = [
     ("bench", 4),
     ("experiment", 5),
     ("report", 5),
+    ("live", 5),
     ("cli", 6),
 ];
 
