@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import json
 import os
 import platform
 import re
@@ -87,7 +88,14 @@ def measure(work, client, command, number):
         "operations": operations,
         "cpu_us_per_operation": f"{(user + system) / operations * 1e6:.3f}",
         "exit_code": code,
+        "reasons": reasons() if client == OURS else "",
     }
+
+
+def reasons():
+    """Why our last run called itself INVALID, as codes."""
+    with open(f"{WORK}/run/result.json") as document:
+        return " ".join(reason["code"] for reason in json.load(document)["verdict"]["reasons"])
 
 
 def negotiated():
@@ -163,20 +171,22 @@ def summary(rows):
     return lines, verdicts
 
 
-def quarrel(invalid, runs):
-    if not invalid:
-        return [f"shakedown called all of its {runs} runs VALID."]
+def quarrel(rows):
+    mine = [row for row in rows if row["client"] == OURS]
+    why = Counter(code for row in mine for code in row["reasons"].split())
+    if not why:
+        return [f"shakedown called all of its {len(mine)} runs VALID."]
+    codes = ", ".join(f"`{code}` {n} times" for code, n in why.most_common())
     return [
         "",
-        f"shakedown called {invalid} of its {runs} runs INVALID (exit code 3 in `raw.csv`): something else ran on its core. Then every",
-        "client's figure is inflated by cold caches, alike for all; the latencies, which nobody reads here, would not be worth reading.",
+        f"shakedown called {sum(row['exit_code'] == 3 for row in mine)} of its {len(mine)} runs INVALID ({codes}). A `scheduling_gap` says that",
+        "something else ran on its core: that inflates every client's figure by cold caches, and would spoil latencies, which nobody reads here.",
     ]
 
 
 def readme(rows, seen, lines, verdicts):
     shown = {w: {c: " ".join(a) for c, a in clients.items()} for w, clients in commands("PORT", SECONDS).items()}
     tidy = lambda text: text.replace(BINARY, OURS).replace(WORK, "TMP")
-    invalid = sum(row["exit_code"] == 3 for row in rows)
     page = [
         f"# Client CPU time per operation, {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}",
         "",
@@ -193,11 +203,11 @@ def readme(rows, seen, lines, verdicts):
         "shakedown verifies chain and name (`--ca`); wrk, h2load and ab verify nothing. ab sends HTTP/1.0 and the server closes; shakedown",
         "says `Connection: close` and closes with close_notify and a reset as soon as it has the answer. nginx has both certificates: shakedown",
         f"asks for the ECDSA one, and OpenSSL's defaults, which the others use, get it too (`s_client`: {signature()}).",
-        *quarrel(invalid, sum(row["client"] == OURS for row in rows)),
+        *quarrel(rows),
         "",
         "## Machine and versions",
         "",
-        f"- {cpu_model()}, {os.cpu_count()} hardware threads, Linux {platform.release()}",
+        f"- {cpu_model()}, {os.cpu_count()} hardware threads, Linux {re.match("[0-9.]*", platform.release()).group()}",
         f"- load average at the end: {os.getloadavg()[0]:.2f}",
         *(f"- {version}" for version in versions()),
         "",
