@@ -109,6 +109,9 @@ fn load_and_write(
     let result = experiment::run::run(plan, &around, &mut |event| progress.observe(&event));
     progress.finish();
     let document = result.map_err(|error| Failed::could_not_run(format!("{}: {error}", plan.target.url.text)))?;
+    if let Some(why) = material.key_log_failure() {
+        eprintln!("warning: --key-log: {why}");
+    }
     output::write_run(folder, &document).map_err(Failed::could_not_run)?;
     Ok(document)
 }
