@@ -186,6 +186,8 @@ impl<'s> Worker<'s> {
             now = self.shared.clock.now();
             self.gaps.worked(woke, now);
         }
+        let tail = std::mem::replace(&mut self.ledger.slice, Slice::new(0));
+        self.shared.report(Report::Tail(Box::new(tail)));
         Ok(WorkerResult {
             ledger: self.ledger,
             gaps: self.gaps.finish(),
