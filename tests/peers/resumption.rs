@@ -1,9 +1,10 @@
 //! Resumption as nginx saw it: tickets and session ids in TLS 1.2, pre-shared keys in TLS 1.3, and servers that refuse.
 
+use shakedown::model::failure::FailureKind;
 use shakedown::model::suite::Suite;
-use shakedown::record::run::RunDocument;
+use shakedown::record::run::{FailureDetail, RunDocument};
 
-use super::generator::{assert_no_failure, assert_only, document, refusal};
+use super::generator::{assert_no_failure, assert_only, document, refusal, sent};
 use super::nginx::{Log, Nginx};
 use super::suites::assert_agrees;
 
@@ -107,13 +108,30 @@ fn sessions_in_an_open_loop_resume() {
 #[test]
 #[ignore = "needs nginx"]
 fn a_server_that_does_not_resume_is_no_target() {
-    for tls in ["1.2", "1.3"] {
-        let server = Nginx::start("ssl_session_tickets off; ssl_session_cache off;");
-        let why = refusal(&server.url("/"), &arguments(&server, tls, "resumed"));
-        let (none_given, refused) = ("gives no session that could be resumed", "resumption_refused");
-        assert!(why.contains(none_given) || why.contains(refused), "TLS {tls}: {why}");
+    // In TLS 1.3 it gives tickets all the same, and knows none of them later.
+    for (tls, why) in
+        [("1.2", "gives no session that could be resumed"), ("1.3", "gives sessions but resumed none of them")]
+    {
+        let mut server = Nginx::start("ssl_session_tickets off; ssl_session_cache off;");
+        let message = refusal(&server.url("/"), &arguments(&server, tls, "resumed"));
+        assert!(message.contains(why), "TLS {tls}: {message}");
+        assert_eq!(server.log().len(), 0, "nothing is sent on a connection of the wrong kind");
         document(&server.url("/"), &arguments(&server, tls, "full"));
     }
+}
+
+#[test]
+#[ignore = "needs nginx"]
+fn a_refused_resumption_leaves_nothing_behind_for_the_next_connection() {
+    // In TLS 1.3 this server gives tickets, and knows none of them later. Half of the connections want no resumption.
+    let mut server = Nginx::start("ssl_session_tickets off; ssl_session_cache off;");
+    let document = document(&server.url("/"), &arguments(&server, "1.3", "0.5"));
+    let log = server.log();
+    assert_eq!(log.len(), sent(&document));
+    assert!(log.lines.iter().all(|line| line.status == 200 && !line.reused));
+    assert!(document.counts.succeeded > 0 && document.connections.resumption_refused > 0, "{:?}", document.connections);
+    let refused = |failure: &FailureDetail| failure.kind == FailureKind::ResumptionRefused;
+    assert!(document.failure_details.iter().all(refused), "{:?}", document.failure_details);
 }
 
 #[test]
