@@ -328,14 +328,8 @@ impl<'a, 'p> Coordinator<'a, 'p> {
                 window,
             });
         }
-        if !self.shared.any_connected() {
-            let most = ledger.connect_failures.iter().max_by_key(|(_, n)| *n);
-            return Err(match most {
-                Some((failure, _)) => {
-                    CannotRun::NoHandshake { failure: failure.clone(), failed: ledger.connect_failures.total() }
-                }
-                None => CannotRun::Interrupted,
-            });
+        if let Some(why) = self.nothing_to_describe(&ledger) {
+            return Err(why);
         }
         let interrupted = self.shared.stop.is_raised() && self.aborted_at.is_none();
         Ok(Outcome {
@@ -350,5 +344,23 @@ impl<'a, 'p> Coordinator<'a, 'p> {
             clock_disagreement: self.shared.clock.disagreement(),
             elapsed: Duration::from_nanos(self.shared.clock.now()),
         })
+    }
+
+    /// Why the run was none: no connection at all, or none of the only kind that was asked for.
+    fn nothing_to_describe(&self, ledger: &Ledger) -> Option<CannotRun> {
+        if !self.shared.any_connected() {
+            let most = ledger.connect_failures.iter().max_by_key(|(_, n)| *n);
+            return Some(match most {
+                Some((failure, _)) => {
+                    CannotRun::NoHandshake { failure: failure.clone(), failed: ledger.connect_failures.total() }
+                }
+                None => CannotRun::Interrupted,
+            });
+        }
+        let only_resumed = self.shared.plan.tls.resumption.share() == 1.0;
+        let (refused, resumed) = (ledger.counts.resumption_refused, ledger.negotiated.keys().any(|key| key.resumed));
+        // A run that was ended early may just not have come to the first: it keeps its document.
+        (only_resumed && refused > 0 && !resumed && !self.shared.stop.is_raised())
+            .then_some(CannotRun::NeverResumed { refused })
     }
 }

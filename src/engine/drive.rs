@@ -296,6 +296,8 @@ impl Worker<'_> {
         self.connection(slot).stage = Stage::Idle;
         if purpose == Purpose::Resume && !agreed.resumed {
             self.ledger.counts.resumption_refused += 1;
+            // The handshake counts as complete, so it is completed for the server too, if the socket takes it.
+            let _ = self.flush(slot);
             return self.fail(slot, &FailureKind::ResumptionRefused.into(), now);
         }
         self.after_handshake(slot, purpose, agreed.version, now);
