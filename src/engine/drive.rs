@@ -47,12 +47,12 @@ impl Worker<'_> {
         let place = &self.slots[slot];
         let Some(connection) = place.connection.as_ref().filter(|_| place.generation == generation) else { return };
         if connection.stage == Stage::Connecting {
-            if event.is_writable() || event.is_error() || event.is_read_closed() {
-                self.on_connected(slot);
+            if !(event.is_writable() || event.is_error() || event.is_read_closed()) {
+                return;
             }
-            return;
-        }
-        if event.is_writable() && !connection.unwritten.is_empty() {
+            // What a peer says, or its end, before it is spoken to may be part of this event: no other edge would tell of it.
+            self.on_connected(slot);
+        } else if event.is_writable() && !connection.unwritten.is_empty() {
             self.on_writable(slot);
         }
         let alive = self.slots[slot].generation == generation && self.slots[slot].connection.is_some();
