@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# Pairs shakedown with wrk, h2load and ab against one nginx, in alternation: client CPU time (user + system) per operation.
+#
+#   benches/peers.sh [OUT]        OUT: a folder for raw.csv and README.md, default results/<date>-peers
+#
+# Environment: SHAKEDOWN (the binary, default target/release/shakedown, built if it is not there), ROUNDS (5), SECONDS_EACH (3).
+#
+# nginx has one worker on core 0, every client core 1. The operations are those that nginx counted (stub_status), the same way for
+# every client; the CPU time is that of the whole client process, from getrusage. Rates are not compared: the server is the ceiling.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C
+
+rounds=${ROUNDS:-5}
+seconds=${SECONDS_EACH:-3}
+out=${1:-results/$(date -u +%Y-%m-%d)-peers}
+shakedown=${SHAKEDOWN:-target/release/shakedown}
+
+# command:package
+peers=(nginx:nginx wrk:wrk h2load:nghttp2-client ab:apache2-utils openssl:openssl taskset:util-linux python3:python3)
+missing=()
+for peer in "${peers[@]}"; do
+    command -v "${peer%%:*}" >/dev/null || missing+=("${peer##*:}")
+done
+if ((${#missing[@]})); then
+    echo "== installing ${missing[*]}"
+    sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq "${missing[@]}"
+fi
+if (($(nproc) < 2)); then
+    echo "error: two cores are needed, one for the server and one for the client" >&2
+    exit 4
+fi
+[ -x "$shakedown" ] || cargo build --release --locked
+shakedown=$(realpath "$shakedown")
+
+work=$(mktemp -d)
+nginx_pid=
+cleanup() {
+    [ -z "$nginx_pid" ] || { kill "$nginx_pid" && wait "$nginx_pid"; } 2>/dev/null || true
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+echo "== certificates and nginx"
+(
+    cd "$work"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 2 \
+        -subj '/CN=bench authority' -addext basicConstraints=critical,CA:TRUE
+    printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' >leaf.ext
+    certificate() {
+        openssl req -new -nodes -keyout "$1.key" -out "$1.csr" -subj /CN=localhost "${@:2}"
+        openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile leaf.ext -out "$1.pem"
+    }
+    certificate ecdsa -newkey ec -pkeyopt ec_paramgen_curve:P-256
+    certificate rsa -newkey rsa:2048
+) >"$work/openssl.log" 2>&1 || { cat "$work/openssl.log" >&2; exit 4; }
+
+read -r https logged status < <(python3 - <<'PY'
+import socket
+sockets = [socket.socket() for _ in range(3)]
+for s in sockets: s.bind(("127.0.0.1", 0))
+print(*(s.getsockname()[1] for s in sockets))
+PY
+)
+cat >"$work/nginx.conf" <<CONF
+daemon off;
+worker_processes 1;
+worker_cpu_affinity 01;
+worker_rlimit_nofile 8192;
+pid $work/nginx.pid;
+error_log $work/error.log warn;
+events { worker_connections 4096; }
+http {
+    access_log off;
+    client_body_temp_path $work/body; proxy_temp_path $work/proxy; fastcgi_temp_path $work/fastcgi;
+    uwsgi_temp_path $work/uwsgi; scgi_temp_path $work/scgi;
+    keepalive_requests 1000000;
+    keepalive_timeout 60s;
+    ssl_certificate $work/ecdsa.pem;
+    ssl_certificate_key $work/ecdsa.key;
+    ssl_certificate $work/rsa.pem;
+    ssl_certificate_key $work/rsa.key;
+    ssl_protocols TLSv1.3;
+    ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
+    ssl_ecdh_curve X25519;
+    log_format tls '\$ssl_protocol \$ssl_cipher \$ssl_curve resumed=\$ssl_session_reused';
+    server {
+        listen 127.0.0.1:$https ssl backlog=4096;
+        location / { return 200 '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n'; }
+    }
+    server {
+        listen 127.0.0.1:$logged ssl backlog=4096;
+        access_log $work/tls.log tls;
+        location / { return 200 '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n'; }
+    }
+    server {
+        listen 127.0.0.1:$status;
+        location / { stub_status; }
+    }
+}
+CONF
+nginx -p "$work" -e "$work/error.log" -c "$work/nginx.conf" &
+nginx_pid=$!
+for _ in $(seq 50); do
+    openssl s_client -connect "127.0.0.1:$https" -CAfile "$work/ca.pem" -brief </dev/null >"$work/hello" 2>&1 && break
+    sleep 0.1
+done
+grep -q 'Verification: OK' "$work/hello" || { cat "$work/hello" "$work/error.log" >&2; exit 4; }
+
+mkdir -p "$out"
+export WORK=$work OUT=$out SHAKEDOWN_BIN=$shakedown HTTPS=$https LOGGED=$logged STATUS=$status ROUNDS_N=$rounds SECONDS_N=$seconds
+python3 benches/peers.py
