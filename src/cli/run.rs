@@ -18,6 +18,7 @@ use crate::host::preflight::{self, Needs};
 use crate::host::{cputime, limits};
 use crate::model::load::{Close, Pace, RequestsPerConnection, Unit};
 use crate::model::plan::RunPlan;
+use crate::model::suite::Suite;
 use crate::record::folder::ResultsFolder;
 use crate::record::run::RunDocument;
 use crate::tls::config::ClientMaterial;
@@ -109,6 +110,9 @@ fn load_and_write(
     let result = experiment::run::run(plan, &around, &mut |event| progress.observe(&event));
     progress.finish();
     let document = result.map_err(|error| Failed::could_not_run(format!("{}: {error}", plan.target.url.text)))?;
+    if let Some(why) = material.key_log_failure() {
+        eprintln!("warning: --key-log: {why}");
+    }
     output::write_run(folder, &document).map_err(Failed::could_not_run)?;
     Ok(document)
 }
@@ -196,7 +200,10 @@ fn describe_plan(plan: &RunPlan, out: &mut dyn Write) -> std::io::Result<()> {
     let (warmup, duration, timeout) = (time(load.warmup), time(load.duration), time(load.timeout));
     writeln!(out, "{:<14}warm-up {warmup}, measured {duration}, drain at most {timeout}", "time")?;
     let names = |names: Vec<&str>| names.join(", ");
-    writeln!(out, "{:<14}{}", "suites", names(tls.suites().iter().map(|suite| suite.iana()).collect()))?;
+    let all = tls.suites().len() == Suite::all().len();
+    let suites =
+        if all { "all nine".to_owned() } else { names(tls.suites().iter().map(|suite| suite.iana()).collect()) };
+    writeln!(out, "{:<14}{suites}", "suites")?;
     writeln!(out, "{:<14}{}", "groups", names(tls.groups().iter().map(|group| group.iana()).collect()))?;
     let resumed = units::share(tls.resumption.share());
     writeln!(out, "{:<14}{resumed} of new connections resume; library {}", "handshakes", tls.provider().name())

@@ -128,6 +128,7 @@ struct Coordinator<'a, 'p> {
     /// Slices that not all workers have handed over, with how many have.
     partial: BTreeMap<u64, (Slice, usize)>,
     second: Option<Slice>,
+    tail: Slice,
     batches: [Batches; Metric::COUNT],
     slice_rates: Vec<f64>,
     seconds: Vec<Second>,
@@ -149,6 +150,7 @@ impl<'a, 'p> Coordinator<'a, 'p> {
             no_ticket: None,
             partial: BTreeMap::new(),
             second: None,
+            tail: Slice::new(0),
             batches: std::array::from_fn(|_| Batches::new(BATCHES)),
             slice_rates: Vec::new(),
             seconds: Vec::new(),
@@ -197,6 +199,7 @@ impl<'a, 'p> Coordinator<'a, 'p> {
                 }
             }
             Report::Slice(slice) => self.take_slice(*slice),
+            Report::Tail(slice) => self.tail.merge(&slice),
             Report::FailedBeforeAny(failure) => {
                 self.early_failures.add(&failure, 1);
                 if self.hopeless() && self.early_failures.total() >= HOPELESS {
@@ -246,12 +249,7 @@ impl<'a, 'p> Coordinator<'a, 'p> {
     }
 
     fn complete_slice(&mut self, slice: &Slice) {
-        for (batches, latency) in self.batches.iter_mut().zip(&slice.latencies) {
-            match latency {
-                Some(latency) => batches.push(latency),
-                None => batches.push(&CoarseRecorder::new()),
-            }
-        }
+        self.push_latencies(slice);
         let length = self.shared.slice_ns;
         self.slice_rates.push(slice.finished as f64 / (length as f64 / 1e9));
         self.finished += slice.finished;
@@ -266,6 +264,15 @@ impl<'a, 'p> Coordinator<'a, 'p> {
         second.index = slice.index;
         if end.is_multiple_of(1_000_000_000) {
             self.close_second();
+        }
+    }
+
+    fn push_latencies(&mut self, slice: &Slice) {
+        for (batches, latency) in self.batches.iter_mut().zip(&slice.latencies) {
+            match latency {
+                Some(latency) => batches.push(latency),
+                None => batches.push(&CoarseRecorder::new()),
+            }
         }
     }
 
@@ -303,6 +310,8 @@ impl<'a, 'p> Coordinator<'a, 'p> {
             self.complete_slice(&slice);
         }
         self.close_second();
+        let tail = std::mem::replace(&mut self.tail, Slice::new(0));
+        self.push_latencies(&tail);
         if let Some(address) = self.no_ticket {
             return Err(CannotRun::NoTicket { address });
         }
@@ -319,14 +328,8 @@ impl<'a, 'p> Coordinator<'a, 'p> {
                 window,
             });
         }
-        if !self.shared.any_connected() {
-            let most = ledger.connect_failures.iter().max_by_key(|(_, n)| *n);
-            return Err(match most {
-                Some((failure, _)) => {
-                    CannotRun::NoHandshake { failure: failure.clone(), failed: ledger.connect_failures.total() }
-                }
-                None => CannotRun::Interrupted,
-            });
+        if let Some(why) = self.nothing_to_describe(&ledger) {
+            return Err(why);
         }
         let interrupted = self.shared.stop.is_raised() && self.aborted_at.is_none();
         Ok(Outcome {
@@ -341,5 +344,23 @@ impl<'a, 'p> Coordinator<'a, 'p> {
             clock_disagreement: self.shared.clock.disagreement(),
             elapsed: Duration::from_nanos(self.shared.clock.now()),
         })
+    }
+
+    /// Why the run was none: no connection at all, or none of the only kind that was asked for.
+    fn nothing_to_describe(&self, ledger: &Ledger) -> Option<CannotRun> {
+        if !self.shared.any_connected() {
+            let most = ledger.connect_failures.iter().max_by_key(|(_, n)| *n);
+            return Some(match most {
+                Some((failure, _)) => {
+                    CannotRun::NoHandshake { failure: failure.clone(), failed: ledger.connect_failures.total() }
+                }
+                None => CannotRun::Interrupted,
+            });
+        }
+        let only_resumed = self.shared.plan.tls.resumption.share() == 1.0;
+        let (refused, resumed) = (ledger.counts.resumption_refused, ledger.negotiated.keys().any(|key| key.resumed));
+        // A run that was ended early may just not have come to the first: it keeps its document.
+        (only_resumed && refused > 0 && !resumed && !self.shared.stop.is_raised())
+            .then_some(CannotRun::NeverResumed { refused })
     }
 }

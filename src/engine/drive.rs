@@ -47,12 +47,12 @@ impl Worker<'_> {
         let place = &self.slots[slot];
         let Some(connection) = place.connection.as_ref().filter(|_| place.generation == generation) else { return };
         if connection.stage == Stage::Connecting {
-            if event.is_writable() || event.is_error() || event.is_read_closed() {
-                self.on_connected(slot);
+            if !(event.is_writable() || event.is_error() || event.is_read_closed()) {
+                return;
             }
-            return;
-        }
-        if event.is_writable() && !connection.unwritten.is_empty() {
+            // What a peer says, or its end, before it is spoken to may be part of this event: no other edge would tell of it.
+            self.on_connected(slot);
+        } else if event.is_writable() && !connection.unwritten.is_empty() {
             self.on_writable(slot);
         }
         let alive = self.slots[slot].generation == generation && self.slots[slot].connection.is_some();
@@ -80,7 +80,7 @@ impl Worker<'_> {
         configs.sessions.withhold(purpose == Purpose::Prime);
         let session = Session::new(config, &self.shared.server_name);
         configs.sessions.withhold(false);
-        if purpose != Purpose::Prime && self.records_connections_of(begun) {
+        if purpose != Purpose::Prime && self.records_connection(slot, begun) {
             self.ledger.record(Metric::Connect, now - begun);
         }
         let mark = self.shared.clock.now();
@@ -98,9 +98,11 @@ impl Worker<'_> {
         }
     }
 
-    /// Whether connections begun at `at` enter the histograms: those of the window, and those opened before the schedule.
-    fn records_connections_of(&self, at: Ns) -> bool {
-        self.phase < Phase::Running || self.window.contains(at)
+    /// Whether the connection of `slot`, begun at `at`, enters the histograms: with its work, where it has been begun for some; else if
+    /// it was begun in the window, or before the schedule.
+    fn records_connection(&self, slot: usize, at: Ns) -> bool {
+        let work = self.slots[slot].job.map(|job| job.intended.unwrap_or(job.begun));
+        self.phase < Phase::Running || self.window.contains(work.unwrap_or(at))
     }
 
     /// The socket takes bytes again.
@@ -280,7 +282,7 @@ impl Worker<'_> {
             self.ledger.counts.priming += 1;
         } else {
             *self.ledger.negotiated.entry(NegotiatedKey::from(agreed)).or_default() += 1;
-            if self.records_connections_of(mark) {
+            if self.records_connection(slot, mark) {
                 let metric = if agreed.resumed { Metric::HandshakeResumed } else { Metric::HandshakeFull };
                 self.ledger.record(metric, now - mark);
             }
@@ -294,6 +296,8 @@ impl Worker<'_> {
         self.connection(slot).stage = Stage::Idle;
         if purpose == Purpose::Resume && !agreed.resumed {
             self.ledger.counts.resumption_refused += 1;
+            // The handshake counts as complete, so it is completed for the server too, if the socket takes it.
+            let _ = self.flush(slot);
             return self.fail(slot, &FailureKind::ResumptionRefused.into(), now);
         }
         self.after_handshake(slot, purpose, agreed.version, now);

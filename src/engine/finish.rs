@@ -204,6 +204,8 @@ impl Worker<'_> {
 
     /// Closes the socket and frees what belonged to it.
     fn drop_connection(&mut self, slot: usize) {
+        // What it had not written yet must not go out on the next connection, ahead of the hello.
+        self.out.clear();
         let place = &mut self.slots[slot];
         place.deadline.clear();
         let Some(connection) = place.connection.take() else { return };

@@ -28,6 +28,15 @@ pub enum CannotRun {
         /// The server.
         address: SocketAddr,
     },
+    /// Only resumptions were asked for, and the server made a full handshake of each.
+    #[error(
+        "the server gives sessions but resumed none of them: {refused} of {refused} resumptions became full handshakes; use \
+         --resumption full, or see to it that the server keeps its sessions or its ticket key"
+    )]
+    NeverResumed {
+        /// How many it refused.
+        refused: u64,
+    },
     /// The user ended the run before it had begun.
     #[error("interrupted before the first connection was made")]
     Interrupted,

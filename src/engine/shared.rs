@@ -22,6 +22,8 @@ pub(super) enum Report {
     Ready,
     /// A slice of the window is complete.
     Slice(Box<Slice>),
+    /// What was intended in the window and ended after it: its latencies count, its completions are in no slice.
+    Tail(Box<Slice>),
     /// A connection could not be made, and none has been made yet in the whole run.
     FailedBeforeAny(Failure),
     /// No session can be resumed at this address: no ticket came.

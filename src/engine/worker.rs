@@ -186,6 +186,8 @@ impl<'s> Worker<'s> {
             now = self.shared.clock.now();
             self.gaps.worked(woke, now);
         }
+        let tail = std::mem::replace(&mut self.ledger.slice, Slice::new(0));
+        self.shared.report(Report::Tail(Box::new(tail)));
         Ok(WorkerResult {
             ledger: self.ledger,
             gaps: self.gaps.finish(),
@@ -225,7 +227,11 @@ impl<'s> Worker<'s> {
             }
         }
         match self.poll.poll(events, Some(timeout)) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Ns::MAX),
+            // A process that was stopped and continued comes back so too: it may be later than wanted.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                events.clear();
+                Ok(wanted)
+            }
             Err(error) => Err(error),
             Ok(()) => Ok(wanted),
         }
@@ -349,8 +355,9 @@ impl<'s> Worker<'s> {
                 self.phase = Phase::Ended;
             }
             Phase::Running if now < self.window.to => {
-                // Before the window has opened it becomes empty, not negative.
-                self.window.to = now.max(self.window.from);
+                // Before the window has opened it becomes empty, and nothing of the warm-up is still to come.
+                self.window.from = self.window.from.min(now);
+                self.window.to = now;
                 self.cross_window_edges(now);
                 self.phase = Phase::Draining;
             }

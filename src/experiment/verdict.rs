@@ -12,6 +12,7 @@ use crate::model::plan::RunPlan;
 use crate::model::tls::Trust;
 use crate::record::run::{Latencies, Latency, Remark, Verdict};
 use crate::stats::steady::drift;
+use crate::stats::summary::MIN_BEYOND;
 use crate::units;
 
 /// A worker that waited for events less than a tenth of the time is taken for the limit.
@@ -45,24 +46,35 @@ fn remark(code: &str, text: String) -> Remark {
     Remark { code: code.to_owned(), text }
 }
 
-fn p99(latency: Option<&Latency>) -> Option<f64> {
-    latency?.quantile(0.99)?.ns.map(|ns| ns as f64)
+/// The p99, or where the sample is too small for one, the highest quantile below it that it has.
+fn p99_at_most(latency: Option<&Latency>) -> Option<f64> {
+    let given = latency?.quantiles.iter().filter(|record| record.q <= 0.99).filter_map(|record| record.ns);
+    given.max().map(|ns| ns as f64)
+}
+
+/// How late the latest hundredth of the arrivals were, or the latest [`MIN_BEYOND`] where these are more: fewer may be chance, but a
+/// short run is not excused for being short.
+fn lateness(outcome: &Outcome) -> Option<f64> {
+    let lags = &outcome.ledger.latencies[Metric::DispatchLag as usize];
+    let total = lags.len() as f64;
+    let beyond = (total * 0.01).max(MIN_BEYOND);
+    (beyond <= total).then(|| lags.histogram().value_at_quantile((total - beyond + 0.5) / total) as f64)
 }
 
 /// How late the generator may be: a tenth of the p99 of what it measures, and at least a millisecond.
 fn tolerated_lag(latencies: &Latencies) -> f64 {
     let measured = [&latencies.response, &latencies.service, &latencies.handshake_full, &latencies.handshake_resumed];
-    let reference = measured.into_iter().find_map(|latency| p99(latency.as_ref())).unwrap_or(0.0);
+    let reference = measured.into_iter().find_map(|latency| p99_at_most(latency.as_ref())).unwrap_or(0.0);
     (LAG_SHARE * reference).max(LAG_FLOOR_NS)
 }
 
 fn reasons(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies) -> Vec<Remark> {
     let tolerated = tolerated_lag(latencies);
     let mut reasons = Vec::new();
-    if let Some(lag) = p99(latencies.dispatch_lag.as_ref()).filter(|lag| *lag > tolerated) {
+    if let Some(lag) = lateness(outcome).filter(|lag| *lag > tolerated) {
         let text = format!(
-            "1 % of the arrivals were dispatched {} late or more although a connection was free (tolerated: {}); give the \
-             generator more CPU, lower --rate, or add --threads",
+            "1 % of the arrivals (ten at least) were dispatched {} late or more although a connection was free (tolerated: \
+             {}); give the generator more CPU, lower --rate, or add --threads",
             units::time(lag),
             units::time(tolerated)
         );

@@ -279,7 +279,8 @@ fn cpu(total_s: f64, per_request_ns: Option<f64>, per_handshake_ns: Option<f64>)
 
 fn client(page: &mut Page, cost: &ClientCost) {
     let mut items = cpu(cost.cpu_s, cost.cpu_ns_per_request, cost.cpu_ns_per_handshake);
-    if let Some(per_gb) = cost.cpu_s_per_gb {
+    // For small answers nearly all of it is the cost of requests, and per byte it says nothing.
+    if let Some(per_gb) = cost.cpu_s_per_gb.filter(|seconds| *seconds < 10.0) {
         items.push(format!("{} per GB", time(per_gb * 1e9)));
     }
     // A tenth of a per cent is as much as a busy share means.

@@ -1,0 +1,86 @@
+//! Authorities and certificates, made for each test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
+use shakedown::model::suite::KeyType;
+
+/// Names that the servers' certificates are for, where a test does not say otherwise.
+pub(crate) const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
+
+/// A certificate with its key, as PEM files.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+impl Identity {
+    fn write(folder: &Path, name: &str, cert: &str, key: &KeyPair) -> Self {
+        let identity =
+            Self { cert: folder.join(format!("{name}.cert.pem")), key: folder.join(format!("{name}.key.pem")) };
+        fs::write(&identity.cert, cert).unwrap();
+        fs::write(&identity.key, key.serialize_pem()).unwrap();
+        identity
+    }
+}
+
+/// A key of this type: P-256 or RSA-2048.
+pub(crate) fn key(key_type: KeyType) -> KeyPair {
+    let algorithm = match key_type {
+        KeyType::Rsa => &PKCS_RSA_SHA256,
+        KeyType::Ecdsa => &PKCS_ECDSA_P256_SHA256,
+    };
+    KeyPair::generate_for(algorithm).unwrap()
+}
+
+/// An authority, which writes what it issues into a folder.
+pub(crate) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: PathBuf,
+    /// Its own certificate.
+    pub(crate) cert: PathBuf,
+}
+
+impl Authority {
+    pub(crate) fn new(folder: &Path, name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        let issuer = CertifiedIssuer::self_signed(params, key(KeyType::Ecdsa)).unwrap();
+        let cert = folder.join(format!("{name}.pem"));
+        fs::write(&cert, issuer.pem()).unwrap();
+        Self { issuer, folder: folder.to_owned(), cert }
+    }
+
+    /// A certificate for `names`, with whatever else `edit` puts in.
+    pub(crate) fn issue(
+        &self,
+        file: &str,
+        key_type: KeyType,
+        names: &[&str],
+        edit: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
+        let key = key(key_type);
+        let mut params = CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, file);
+        edit(&mut params);
+        let cert = params.signed_by(&key, &self.issuer).unwrap();
+        Identity::write(&self.folder, file, &cert.pem(), &key)
+    }
+
+    /// One certificate of each type for [`NAMES`].
+    pub(crate) fn pair(&self) -> [Identity; 2] {
+        [(KeyType::Rsa, "rsa"), (KeyType::Ecdsa, "ecdsa")]
+            .map(|(key_type, file)| self.issue(file, key_type, &NAMES, |_| {}))
+    }
+}
+
+/// A certificate for [`NAMES`] that no authority has signed.
+pub(crate) fn self_signed(folder: &Path) -> Identity {
+    let key = key(KeyType::Ecdsa);
+    let cert = CertificateParams::new(NAMES.map(str::to_owned)).unwrap().self_signed(&key).unwrap();
+    Identity::write(folder, "self-signed", &cert.pem(), &key)
+}
