@@ -207,7 +207,7 @@ def readme(rows, seen, lines, verdicts):
         "",
         "## Machine and versions",
         "",
-        f"- {cpu_model()}, {os.cpu_count()} hardware threads, Linux {re.match("[0-9.]*", platform.release()).group()}",
+        f"- {cpu_model()}, {os.cpu_count()} hardware threads, Linux {platform.release().split('-')[0]}",
         f"- load average at the end: {os.getloadavg()[0]:.2f}",
         *(f"- {version}" for version in versions()),
         "",
