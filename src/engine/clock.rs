@@ -7,6 +7,9 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 /// A moment, in nanoseconds after the run's origin.
 pub(super) type Ns = u64;
 
+/// How often both clocks are read to find the reading in which nothing came between them.
+const READINGS: usize = 5;
+
 /// A clock shared by all workers, so that their moments compare.
 #[derive(Debug, Clone)]
 pub(super) struct Clock {
@@ -20,8 +23,8 @@ impl Clock {
     /// A clock whose origin is now.
     pub(super) fn start() -> Self {
         let clock = quanta::Clock::new();
-        let origin = clock.now();
-        Self { clock, origin, kernel_origin: since_boot() }
+        let (origin, kernel_origin) = together(&clock);
+        Self { clock, origin, kernel_origin }
     }
 
     /// Nanoseconds since the origin.
@@ -31,9 +34,21 @@ impl Clock {
 
     /// By how much this clock and the kernel's differ since the origin.
     pub(super) fn disagreement(&self) -> Duration {
-        let kernel = since_boot().saturating_sub(self.kernel_origin);
-        kernel.abs_diff(Duration::from_nanos(self.now()))
+        let (here, kernel) = together(&self.clock);
+        kernel.saturating_sub(self.kernel_origin).abs_diff(here.saturating_duration_since(self.origin))
     }
+}
+
+/// Both clocks at one moment: the closest of a few readings, since a thread that is kept from running between the two would take its
+/// own pause for a disagreement.
+fn together(clock: &quanta::Clock) -> (quanta::Instant, Duration) {
+    let read = || {
+        let (before, kernel, after) = (clock.now(), since_boot(), clock.now());
+        (after.saturating_duration_since(before), before, kernel)
+    };
+    let closer = |best: (Duration, _, _), next: (Duration, _, _)| if next.0 < best.0 { next } else { best };
+    let (_, here, kernel) = (1..READINGS).map(|_| read()).fold(read(), closer);
+    (here, kernel)
 }
 
 fn since_boot() -> Duration {
