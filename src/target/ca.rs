@@ -60,7 +60,9 @@ impl Issued {
                 names.push(name);
             }
         }
-        let mut params = parameters(&[], "shakedown ephemeral CA")?;
+        // One moment for all: a certificate must not outlive its authority, not even by the second in which it was made.
+        let now = OffsetDateTime::now_utc();
+        let mut params = parameters(&[], "shakedown ephemeral CA", now)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let ca_key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
@@ -68,7 +70,7 @@ impl Issued {
         let issuer = Issuer::new(params, ca_key);
         let rsa = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048)?;
         let ecdsa = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
-        Ok(Self { ca_pem, rsa: issue(&issuer, &names, &rsa)?, ecdsa: issue(&issuer, &names, &ecdsa)? })
+        Ok(Self { ca_pem, rsa: issue(&issuer, &names, &rsa, now)?, ecdsa: issue(&issuer, &names, &ecdsa, now)? })
     }
 
     /// The authority's certificate, as PEM.
@@ -83,9 +85,8 @@ fn canonical(name: &str) -> String {
     bare.parse::<IpAddr>().map_or_else(|_| bare.to_ascii_lowercase(), |ip| ip.to_string())
 }
 
-fn parameters(names: &[String], common_name: &str) -> Result<CertificateParams, CaError> {
+fn parameters(names: &[String], common_name: &str, now: OffsetDateTime) -> Result<CertificateParams, CaError> {
     let mut params = CertificateParams::new(names)?;
-    let now = OffsetDateTime::now_utc();
     params.not_before = now - VALID_SINCE;
     params.not_after = now + VALID_FOR;
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -93,8 +94,8 @@ fn parameters(names: &[String], common_name: &str) -> Result<CertificateParams, 
     Ok(params)
 }
 
-fn issue(issuer: &Issuer<'_, KeyPair>, names: &[String], key: &KeyPair) -> Result<Leaf, CaError> {
-    let mut params = parameters(names, "shakedown endpoint")?;
+fn issue(issuer: &Issuer<'_, KeyPair>, names: &[String], key: &KeyPair, now: OffsetDateTime) -> Result<Leaf, CaError> {
+    let mut params = parameters(names, "shakedown endpoint", now)?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
