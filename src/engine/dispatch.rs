@@ -173,7 +173,7 @@ impl Worker<'_> {
 
     /// Work that was begun before the window and starts in it counts in it.
     pub(super) fn charge_late(&mut self, job: &mut Job) {
-        if !job.charged && job.counts_at() >= self.window.from {
+        if !job.charged && self.window.contains(job.counts_at()) {
             job.charged = true;
             self.charge_quota(job.counts_at());
         }

@@ -4,7 +4,7 @@ use super::address::close_by_reset;
 use super::clock::Ns;
 use super::ledger::Metric;
 use super::opening::backoff;
-use super::slot::{Purpose, Stage};
+use super::slot::{Job, Purpose, Stage};
 use super::worker::{Phase, Worker};
 use crate::http::response::Response;
 use crate::model::failure::{Failure, FailureKind};
@@ -14,12 +14,13 @@ impl Worker<'_> {
     /// Receiving: the response is complete.
     pub(super) fn on_response(&mut self, slot: usize, response: Response) {
         let now = self.shared.clock.now();
+        let measured = self.slots[slot].job.is_some_and(|job| self.is_measured(&job));
         let place = &mut self.slots[slot];
         let (Some(connection), Some(job)) = (place.connection.as_mut(), place.job.as_mut()) else { return };
         place.failures_in_row = 0;
         connection.answered += 1;
         job.answered += 1;
-        let (answered, measured) = (job.answered, self.window.contains(job.counts_at()));
+        let answered = job.answered;
         let reusable = response.reusable
             && !self.shared.is_last(connection.answered - 1)
             && !connection.session.as_ref().is_some_and(super::session::Session::worn_out);
@@ -58,13 +59,21 @@ impl Worker<'_> {
         }
     }
 
+    /// Whether `job` counts in the measure window. In a closed loop the last work that `--requests` grants ends the window as it
+    /// begins, and may have to wait for a connection first: it is one of those granted, although it starts later.
+    fn is_measured(&self, job: &Job) -> bool {
+        let granted = self.quota.is_some() && job.charged && job.intended.is_none();
+        granted || self.window.contains(job.counts_at())
+    }
+
     /// Work has ended: it is counted in its window, and leaves its slot.
     pub(super) fn finish_job(&mut self, slot: usize, result: Result<(), &Failure>, now: Ns) {
         let Some(job) = self.slots[slot].job.take() else { return };
         self.in_flight -= 1;
         self.slots[slot].deadline.clear();
+        let measured = self.is_measured(&job);
         let counts = &mut self.ledger.counts;
-        if !self.window.contains(job.counts_at()) {
+        if !measured {
             counts.warmup_sent += job.sent;
             match result {
                 Ok(()) => counts.warmup_succeeded += 1,

@@ -142,3 +142,22 @@ fn a_status_that_is_not_expected_is_a_failure_with_its_number() {
     let (document, log) = run(&mut server, "/missing", &["--expect-status", "404"]);
     assert!(document.counts.succeeded > 0 && log.lines.iter().all(|line| line.status == 404));
 }
+
+#[test]
+#[ignore = "needs nginx"]
+fn a_body_that_the_server_refuses_is_a_status() {
+    let mut server = Nginx::start("");
+    for tls in ["1.2", "1.3"] {
+        // More than nginx accepts: it answers when it has the head, reads on for a while, and closes.
+        let args = ["--method", "POST", "--body-size", "16MiB", "--tls", tls, "--ca", &server.ca];
+        let document = document(&server.url("/1m"), &args);
+        let log = server.log();
+        assert!(log.lines.iter().all(|line| line.status == 413));
+        // Hardly any is `sent`, which means in full; but each is one that the server has answered.
+        let counts = &document.counts;
+        assert_eq!(log.len(), counts.attempted + counts.warmup.failed, "{counts:?}");
+        assert_eq!((counts.succeeded, counts.warmup.succeeded), (0, 0));
+        let details: Vec<_> = document.failure_details.iter().map(|failure| failure.detail.as_str()).collect();
+        assert_eq!(details, ["413"]);
+    }
+}

@@ -16,12 +16,12 @@ pub(crate) struct Ran {
     pub(crate) folder: TempDir,
 }
 
-/// `shakedown run URL`, short and small, with `args`; the last of an option given twice cannot be relied on, so callers do not.
+/// `shakedown run URL`, short and small where `args` do not say otherwise.
 pub(crate) fn run(url: &str, args: &[&str]) -> Ran {
     let has = |name: &str| args.contains(&name);
     let mut command = Command::new(env!("CARGO_BIN_EXE_shakedown"));
-    command.args(["run", url, "--no-progress", "-t", "1", "--warmup", "100ms"]).args(args);
-    for (name, value) in [("--duration", "500ms"), ("-c", "4")] {
+    command.args(["run", url, "--no-progress"]).args(args);
+    for (name, value) in [("--warmup", "100ms"), ("--duration", "500ms"), ("-c", "4"), ("-t", "1")] {
         if !has(name) {
             command.args([name, value]);
         }

@@ -13,6 +13,7 @@ mod haproxy;
 mod identity;
 mod nginx;
 mod openssl;
+mod options;
 mod resumption;
 mod suites;
 mod trust;

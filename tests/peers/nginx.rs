@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::fmt::Write;
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::fixture::{Process, free_port, get};
+use super::fixture::{PATIENCE, Process, free_port, get};
 use super::identity::{Authority, Identity};
 
 /// All of the policy's suites for TLS 1.2; those of TLS 1.3 are on by default.
@@ -155,6 +156,19 @@ impl Nginx {
         let since = accepted - self.accepted - 1;
         self.accepted = accepted;
         Log { lines, accepted: since }
+    }
+
+    /// The same, where nginx only notices in its own time that requests have ended: waits for `requests` lines.
+    pub(crate) fn log_of(&mut self, requests: u64) -> Log {
+        let mut log = self.log();
+        let start = Instant::now();
+        while log.len() < requests && start.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(20));
+            let more = self.log();
+            log.lines.extend(more.lines);
+            log.accepted += more.accepted;
+        }
+        log
     }
 }
 
