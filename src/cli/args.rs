@@ -96,7 +96,7 @@ pub(super) struct LoadArgs {
     /// Load before the measured time, not measured [default: 3s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) warmup: Option<Duration>,
-    /// Ends the measured time once so many requests (or sessions) have started in it
+    /// Ends the measured time once so many requests (or sessions) have been measured
     #[arg(long, value_name = "N")]
     pub(super) requests: Option<NonZeroU64>,
     /// Open loop: arrivals per second, such as 2000/s. Without it: closed loop, each connection sends when it has its answer

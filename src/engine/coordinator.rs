@@ -332,12 +332,17 @@ impl<'a, 'p> Coordinator<'a, 'p> {
             return Err(why);
         }
         let interrupted = self.shared.stop.is_raised() && self.aborted_at.is_none();
+        let window = workers.iter().map(|worker| worker.window).max().unwrap_or_default();
+        if let Some(last) = self.seconds.last_mut() {
+            // A run that ended early ended within its last slice.
+            last.end = last.end.min(window);
+        }
         Ok(Outcome {
             ledger,
             batches: self.batches,
             slice_rates: self.slice_rates,
             seconds: self.seconds,
-            window: workers.iter().map(|worker| worker.window).max().unwrap_or_default(),
+            window,
             workers,
             interrupted,
             aborted_at: self.aborted_at,

@@ -58,17 +58,11 @@ impl Worker<'_> {
             job.charged = true;
             self.begin(slot, job, now);
         }
-        if self.quota == Some(0) && self.phase == Phase::Running && !self.awaits_start() {
-            // The last may have started after `now` was read, and the window's end is not part of it.
+        if self.quota == Some(0) && self.in_flight == 0 && self.phase == Phase::Running {
+            // All that was asked for has ended: the window ends with the last of it, so that its rate is that of all of them. The last may
+            // have ended after `now` was read, and the window's end is not part of it.
             self.end_early(self.shared.clock.now() + 1);
         }
-    }
-
-    /// Whether work that was taken off the quota is still without its connection. In a closed loop it counts when it starts: the
-    /// window must not end before.
-    fn awaits_start(&self) -> bool {
-        let waits = |job: &Job| job.charged && job.intended.is_none() && job.started.is_none();
-        self.slots.iter().any(|slot| slot.job.as_ref().is_some_and(waits))
     }
 
     fn pop_arrival(&mut self, at: Ns) {

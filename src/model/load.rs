@@ -176,7 +176,7 @@ pub struct LoadPlan {
     pub duration: Duration,
     /// Load before the window, not measured.
     pub warmup: Duration,
-    /// Ends the window once this many requests (or sessions) have started in it.
+    /// Ends the window once this many requests (or sessions) have started in it, and ended.
     pub max_requests: Option<u64>,
     /// The longest wait for an answer; also the length of the drain.
     pub timeout: Duration,
