@@ -16,18 +16,7 @@ seconds=${SECONDS_EACH:-3}
 out=${1:-results/$(date -u +%Y-%m-%d)-peers}
 shakedown=${SHAKEDOWN:-target/release/shakedown}
 
-# command:package
-peers=(nginx:nginx wrk:wrk h2load:nghttp2-client ab:apache2-utils openssl:openssl taskset:util-linux python3:python3)
-missing=()
-for peer in "${peers[@]}"; do
-    command -v "${peer%%:*}" >/dev/null || missing+=("${peer##*:}")
-done
-if ((${#missing[@]})); then
-    echo "== installing ${missing[*]}"
-    sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq "${missing[@]}"
-fi
+tests/install-missing.sh nginx:nginx wrk:wrk h2load:nghttp2-client ab:apache2-utils openssl:openssl taskset:util-linux python3:python3
 if (($(nproc) < 2)); then
     echo "error: two cores are needed, one for the server and one for the client" >&2
     exit 4

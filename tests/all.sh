@@ -4,19 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# command:package
-peers=(nginx:nginx haproxy:haproxy openssl:openssl curl:curl taskset:util-linux)
-missing=()
-for peer in "${peers[@]}"; do
-    PATH="$PATH:/usr/sbin:/sbin" command -v "${peer%%:*}" >/dev/null || missing+=("${peer##*:}")
-done
-if ((${#missing[@]})); then
-    echo "== installing ${missing[*]}"
-    sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq "${missing[@]}"
-fi
 export PATH="$PATH:/usr/sbin:/sbin"
+
+tests/install-missing.sh nginx:nginx haproxy:haproxy openssl:openssl curl:curl taskset:util-linux
 
 echo "== formatting"
 cargo fmt --check

@@ -28,12 +28,29 @@ const STOP: Duration = Duration::from_millis(500);
 const OPEN: [&str; 12] =
     ["--rate", "400/s", "--arrivals", "constant", "-c", "256", "-t", "1", "--warmup", "300ms", "--duration", "4s"];
 
-/// The document of a run whose generator is stopped for [`STOP`] in the middle of the window.
-fn with_stopped_generator(args: &[&str], requests_before: u64) -> RunDocument {
-    let server = Server::start(|_| {
+/// A server that takes its time, so that a signal finds requests under way.
+fn slow_server() -> Server {
+    Server::start(|_| {
         std::thread::sleep(Duration::from_millis(2));
         Answer::ok()
-    });
+    })
+}
+
+/// The document of a run that is ended by Ctrl-C once the server has seen `requests_before`; it ends at once.
+fn interrupted(server: &Server, args: &[&str], requests_before: u64) -> RunDocument {
+    let running = start(server, args);
+    server.await_requests(requests_before);
+    let interrupted = Instant::now();
+    running.signal(Signal::INT);
+    let ended = running.wait();
+    assert!(interrupted.elapsed() < Duration::from_secs(3), "{:?}", interrupted.elapsed());
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    ended.document()
+}
+
+/// The document of a run whose generator is stopped for [`STOP`] in the middle of the window.
+fn with_stopped_generator(args: &[&str], requests_before: u64) -> RunDocument {
+    let server = slow_server();
     let running = start(&server, args);
     server.await_requests(requests_before);
     running.signal(Signal::STOP);
@@ -120,18 +137,8 @@ fn a_starved_generator_is_not_valid() {
 fn a_run_ended_by_ctrl_c_is_written_as_interrupted() {
     alone!();
     for pace in [&["--rate", "200/s", "--arrivals", "constant"][..], &["-t", "2"]] {
-        let server = Server::start(|_| {
-            std::thread::sleep(Duration::from_millis(2));
-            Answer::ok()
-        });
-        let running = start(&server, &[pace, &["-c", "8", "--warmup", "0", "--duration", "30s"]].concat());
-        server.await_requests(100);
-        let interrupted = Instant::now();
-        running.signal(Signal::INT);
-        let ended = running.wait();
-        assert!(interrupted.elapsed() < Duration::from_secs(3), "{:?}", interrupted.elapsed());
-        assert_eq!(ended.code, Some(3), "{}", ended.stderr);
-        let document = ended.document();
+        let server = slow_server();
+        let document = interrupted(&server, &[pace, &["-c", "8", "--warmup", "0", "--duration", "30s"]].concat(), 100);
         assert!(document.interrupted && reasons(&document).contains(&"interrupted"), "{:?}", document.verdict);
         let counts = &document.counts;
         assert!(counts.scheduled >= 100 && counts.failed == 0, "what was under way has finished: {counts:?}");
@@ -144,18 +151,8 @@ fn a_run_ended_by_ctrl_c_is_written_as_interrupted() {
 fn ctrl_c_in_the_warm_up_ends_the_run_at_once() {
     alone!();
     for pace in [&["--rate", "100/s"][..], &["-t", "2"]] {
-        let server = Server::start(|_| {
-            std::thread::sleep(Duration::from_millis(2));
-            Answer::ok()
-        });
-        let running = start(&server, &[pace, &["-c", "8", "--warmup", "15s", "--duration", "15s"]].concat());
-        server.await_requests(50);
-        let interrupted = Instant::now();
-        running.signal(Signal::INT);
-        let ended = running.wait();
-        assert!(interrupted.elapsed() < Duration::from_secs(3), "{:?}", interrupted.elapsed());
-        assert_eq!(ended.code, Some(3), "{}", ended.stderr);
-        let document = ended.document();
+        let server = slow_server();
+        let document = interrupted(&server, &[pace, &["-c", "8", "--warmup", "15s", "--duration", "15s"]].concat(), 50);
         assert!(document.interrupted && document.counts.scheduled == 0, "{:?}", document.counts);
         assert_eq!(server.seen(), document.counts.warmup.sent);
     }

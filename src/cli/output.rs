@@ -29,11 +29,7 @@ pub(super) fn folder(args: &OutputArgs, command: &str, host: &str) -> Result<Res
 
 /// Writes `document` as `result.json`.
 pub(super) fn write_document(folder: &ResultsFolder, document: &impl Serialize) -> Result<(), FolderError> {
-    folder.write(DOCUMENT, |out| {
-        serde_json::to_writer_pretty(&mut *out, document)?;
-        out.write_all(b"\n")
-    })?;
-    Ok(())
+    folder.write(DOCUMENT, |out| json(document, out)).map(|_| ())
 }
 
 /// Writes a run's document and its CSV files.
@@ -47,10 +43,12 @@ pub(super) fn write_run(folder: &ResultsFolder, document: &RunDocument) -> Resul
 
 /// Prints `document` on stdout as JSON.
 pub(super) fn print_json(document: &impl Serialize) -> Result<(), Failed> {
-    print(|out| {
-        serde_json::to_writer_pretty(&mut *out, document)?;
-        out.write_all(b"\n")
-    })
+    print(|out| json(document, out))
+}
+
+fn json(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, document)?;
+    out.write_all(b"\n")
 }
 
 /// Writes to stdout; a reader that has gone away is nobody's fault.

@@ -11,7 +11,6 @@ use super::exit::{Failed, INCONCLUSIVE};
 use super::progress::Progress;
 use super::{load, output, signals};
 use crate::engine::Addresses;
-use crate::engine::control::StopFlag;
 use crate::experiment::run::{MeteredServer, Surroundings};
 use crate::host::limits::Limits;
 use crate::host::preflight::{self, Needs};
@@ -98,9 +97,7 @@ fn load_and_write(
     for (address, why) in &addresses.dropped {
         eprintln!("warning: {address} does not answer ({why}) and is left out");
     }
-    let stop = StopFlag::default();
-    signals::raise_on_signal(&stop)
-        .map_err(|error| Failed::could_not_run(format!("cannot watch for signals: {error}")))?;
+    let stop = signals::stop_on_signal()?;
     let source = args.server_pid.map(|pid| format!("pid {pid}"));
     let cpu = || args.server_pid.and_then(|pid| cputime::process_tree_cpu(pid).ok());
     let server = source.as_deref().map(|source| MeteredServer { cpu: &cpu, source });

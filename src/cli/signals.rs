@@ -5,13 +5,18 @@ use std::io;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::exit::INTERRUPTED_TWICE;
+use super::exit::{Failed, INTERRUPTED_TWICE};
 use crate::engine::control::StopFlag;
 
-/// Raises `stop` at the first SIGINT or SIGTERM, and exits at the second.
-pub(super) fn raise_on_signal(stop: &StopFlag) -> io::Result<()> {
+/// A flag that the first SIGINT or SIGTERM raises; the second exits.
+pub(super) fn stop_on_signal() -> Result<StopFlag, Failed> {
+    let stop = StopFlag::default();
+    watch(stop.clone()).map_err(|error| Failed::could_not_run(format!("cannot watch for signals: {error}")))?;
+    Ok(stop)
+}
+
+fn watch(stop: StopFlag) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let stop = stop.clone();
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for _ in signals.forever() {
             if stop.is_raised() {

@@ -10,7 +10,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::args::OutputArgs;
 use super::exit::Failed;
 use super::{output, signals};
-use crate::engine::control::StopFlag;
 use crate::experiment::trial::{self, Step};
 use crate::report;
 
@@ -40,9 +39,7 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
         no_progress: false,
     };
     let folder = output::folder(&output, "trial", "localhost")?;
-    let stop = StopFlag::default();
-    signals::raise_on_signal(&stop)
-        .map_err(|error| Failed::could_not_run(format!("cannot watch for signals: {error}")))?;
+    let stop = signals::stop_on_signal()?;
     let bar = bar(!args.quiet);
     let result = trial::run(&stop, &mut |step| {
         if let Step::Suite(suite, index, total) = step {

@@ -49,7 +49,7 @@ impl GapWatch {
         self.recording = recording;
     }
 
-    /// The worker slept from `slept` to `woke`, and had asked to be woken by `wanted` at the latest.
+    /// The worker woke at `woke`, and had asked to be woken by `wanted` at the latest.
     pub(super) fn woke(&mut self, wanted: Ns, woke: Ns) {
         self.note(woke.saturating_sub(wanted));
     }

@@ -347,12 +347,11 @@ impl<'s> Worker<'s> {
         self.shared.report(Report::Slice(Box::new(slice)));
     }
 
-    /// Closes the window now: the user or a rule has ended the run, or all the work that was asked for has started.
+    /// Closes the window now: the user or a rule has ended the run, or all the work that was asked for has ended.
     pub(super) fn end_early(&mut self, now: Ns) {
         match self.phase {
             Phase::Priming | Phase::Opening | Phase::Ready => {
                 self.close_all(now);
-                self.phase = Phase::Ended;
             }
             Phase::Running if now < self.window.to => {
                 // Before the window has opened it becomes empty, and nothing of the warm-up is still to come.
@@ -373,7 +372,6 @@ impl<'s> Worker<'s> {
         if over || (self.in_flight == 0 && self.next_arrival().is_none()) {
             self.give_up_waiting(now);
             self.close_all(now);
-            self.phase = Phase::Ended;
         }
     }
 }

@@ -7,7 +7,6 @@ use time::OffsetDateTime;
 
 use super::run::{self, MeteredServer, Surroundings};
 use crate::engine::control::StopFlag;
-use crate::engine::outcome::CannotRun;
 use crate::engine::{Addresses, Event};
 use crate::host;
 use crate::model::load::{LoadChoice, LoadPlan, RequestsPerConnection};
@@ -16,6 +15,7 @@ use crate::model::request::{ExpectStatus, Method, RequestPlan};
 use crate::model::suite::Suite;
 use crate::model::target::{HttpsUrl, Target};
 use crate::model::tls::{TlsChoice, TlsPlan, Trust};
+use crate::record::run::RunDocument;
 use crate::record::trial::{SCHEMA, SuiteTrial, TrialDocument};
 use crate::target::{Config, Server, ca};
 use crate::tls::config::ClientMaterial;
@@ -81,17 +81,15 @@ pub fn run(stop: &StopFlag, observe: &mut dyn FnMut(Step<'_>)) -> Result<TrialDo
         let mut one = |per_connection, duration| -> Result<_, TrialError> {
             let plan = plan(&server, suite, &ca_file, per_connection, duration, two_cores).map_err(failed)?;
             tool.get_or_insert_with(|| run::tool(&plan));
-            execute(&plan, &server, stop, observe).map_err(|error| failed(error.to_string()))
+            execute(&plan, &server, stop, observe).map_err(failed)
         };
         let handshakes = one(RequestsPerConnection::HandshakeOnly, HANDSHAKES_FOR);
-        let (Ok(handshakes), false) = (&handshakes, stop.is_raised()) else {
-            if stop.is_raised() {
-                break;
-            }
-            return Err(handshakes.err().unwrap_or(failed(String::new())));
-        };
+        if stop.is_raised() {
+            break;
+        }
+        let handshakes = handshakes?;
         let requests = one(RequestsPerConnection::Unlimited, REQUESTS_FOR)?;
-        suites.push(SuiteTrial { suite, handshakes: handshakes.clone(), requests });
+        suites.push(SuiteTrial { suite, handshakes, requests });
     }
     let tool = tool.ok_or_else(|| TrialError::Temporary("interrupted before the first suite".to_owned()))?;
     Ok(TrialDocument {
@@ -144,16 +142,11 @@ fn execute(
     server: &Server,
     stop: &StopFlag,
     observe: &mut dyn FnMut(Step<'_>),
-) -> Result<crate::record::run::RunDocument, TrialFailure> {
-    let material = ClientMaterial::load(&plan.tls).map_err(|error| TrialFailure(error.to_string()))?;
+) -> Result<RunDocument, String> {
+    let material = ClientMaterial::load(&plan.tls).map_err(|error| error.to_string())?;
     let addresses = Addresses { used: vec![server.addr()], dropped: Vec::new() };
     let cpu = || Some(server.counters().cpu);
     let server = Some(MeteredServer { cpu: &cpu, source: "embedded" });
     let around = Surroundings { material: &material, addresses: &addresses, server, stop };
-    run::run(plan, &around, &mut |event| observe(Step::Run(event)))
-        .map_err(|error: CannotRun| TrialFailure(error.to_string()))
+    run::run(plan, &around, &mut |event| observe(Step::Run(event))).map_err(|error| error.to_string())
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct TrialFailure(String);

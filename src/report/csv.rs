@@ -21,20 +21,20 @@ pub(super) fn text(value: &str) -> String {
 }
 
 /// A whole number, or an empty cell.
-fn whole(value: impl Into<Option<u64>>) -> String {
+pub(super) fn whole(value: impl Into<Option<u64>>) -> String {
     value.into().map(|n| n.to_string()).unwrap_or_default()
 }
 
 /// A number with as many digits as it needs to be read back unchanged, never with an exponent; or an empty cell.
-fn real(value: impl Into<Option<f64>>) -> String {
+pub(super) fn real(value: impl Into<Option<f64>>) -> String {
     value.into().filter(|n| n.is_finite()).map(|n| n.to_string()).unwrap_or_default()
 }
 
-fn truth(value: bool) -> String {
+pub(super) fn truth(value: bool) -> String {
     value.to_string()
 }
 
-fn writer(out: &mut dyn io::Write) -> Writer<&mut dyn io::Write> {
+pub(super) fn writer(out: &mut dyn io::Write) -> Writer<&mut dyn io::Write> {
     WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out)
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::csv::text as text_cell;
+use super::csv::{real, text as text_cell, truth, whole, writer};
 use crate::record::run::{Latency, RunDocument};
 use crate::record::trial::{SuiteTrial, TrialDocument};
 use crate::units;
@@ -76,7 +76,7 @@ fn text_row(row: &SuiteTrial, out: &mut dyn io::Write) -> io::Result<()> {
 /// # Errors
 /// Those of `out`.
 pub fn csv(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+    let mut writer = writer(out);
     writer.write_record([
         "cpu_model",
         "suite",
@@ -113,21 +113,19 @@ fn csv_row(document: &TrialDocument, row: &SuiteTrial, workload: &str, run: &Run
     } else {
         (run.client.cpu_ns_per_request, server.and_then(|server| server.cpu_ns_per_request))
     };
-    let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-    let whole = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
     [
         text_cell(document.host.cpu.model.as_deref().unwrap_or_default()),
         row.suite.iana().to_owned(),
         row.suite.version().to_string(),
         workload.to_owned(),
-        run.verdict.valid.to_string(),
+        truth(run.verdict.valid),
         run.verdict.limited_by.clone().unwrap_or_default(),
-        run.counts.attempted.to_string(),
-        run.counts.failed.to_string(),
-        rate.to_string(),
+        whole(run.counts.attempted),
+        whole(run.counts.failed),
+        real(rate),
         whole(quantile(latency, 0.5)),
         whole(quantile(latency, 0.99)),
-        number(client_cpu),
-        number(server_cpu),
+        real(client_cpu),
+        real(server_cpu),
     ]
 }

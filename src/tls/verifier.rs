@@ -109,13 +109,20 @@ impl ChainVerifier {
         seen.push(Seen { name: name.to_owned(), chain, not_after });
     }
 
-    /// A scheme that was not offered is refused: for rustls, any that the library can compute would do.
-    fn check_offered(&self, signature: &DigitallySignedStruct) -> Result<(), Error> {
-        if self.schemes.contains(&signature.scheme) {
-            Ok(())
-        } else {
-            Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into())
+    /// Checks the handshake's signature with `check`, unless nothing is checked at all. A scheme that was not offered is refused: for
+    /// rustls, any that the library can compute would do.
+    fn check_signature(
+        &self,
+        signature: &DigitallySignedStruct,
+        check: impl FnOnce(&WebPkiSupportedAlgorithms) -> Result<HandshakeSignatureValid, Error>,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if self.anchors.is_none() {
+            return Ok(HandshakeSignatureValid::assertion());
         }
+        if !self.schemes.contains(&signature.scheme) {
+            return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
+        }
+        check(&self.algorithms)
     }
 }
 
@@ -143,11 +150,7 @@ impl ServerCertVerifier for ChainVerifier {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if self.anchors.is_none() {
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        self.check_offered(signature)?;
-        verify_tls12_signature(message, cert, signature, &self.algorithms)
+        self.check_signature(signature, |algorithms| verify_tls12_signature(message, cert, signature, algorithms))
     }
 
     fn verify_tls13_signature(
@@ -156,11 +159,7 @@ impl ServerCertVerifier for ChainVerifier {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if self.anchors.is_none() {
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        self.check_offered(signature)?;
-        verify_tls13_signature(message, cert, signature, &self.algorithms)
+        self.check_signature(signature, |algorithms| verify_tls13_signature(message, cert, signature, algorithms))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
