@@ -100,7 +100,7 @@ fn load_and_write(
     let stop = signals::stop_on_signal()?;
     let source = args.server_pid.map(|pid| format!("pid {pid}"));
     let cpu = || args.server_pid.and_then(|pid| cputime::process_tree_cpu(pid).ok());
-    let server = source.as_deref().map(|source| MeteredServer { cpu: &cpu, source });
+    let server = source.as_deref().map(|source| MeteredServer { cpu: &cpu, resolution: cputime::tick(), source });
     let around = Surroundings { material, addresses: &addresses, server, stop: &stop };
     let quiet = args.output.quiet || args.output.no_progress;
     let mut progress = Progress::new(plan.load.duration, !quiet);
