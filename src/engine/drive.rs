@@ -43,14 +43,15 @@ enum Arrived {
 }
 
 impl Worker<'_> {
-    /// Hands an event of the poll to the connection that it is of, if that is still there.
-    pub(super) fn on_event(&mut self, event: &Event) {
+    /// Hands an event of the poll to the connection that it is of, if that is still there. Gives the last moment that was looked at, 0 if
+    /// none was.
+    pub(super) fn on_event(&mut self, event: &Event) -> Ns {
         let (slot, generation) = from_token(event.token());
         let place = &self.slots[slot];
-        let Some(connection) = place.connection.as_ref().filter(|_| place.generation == generation) else { return };
+        let Some(connection) = place.connection.as_ref().filter(|_| place.generation == generation) else { return 0 };
         if connection.stage == Stage::Connecting {
             if !(event.is_writable() || event.is_error() || event.is_read_closed()) {
-                return;
+                return 0;
             }
             // What a peer says, or its end, before it is spoken to may be part of this event: no other edge would tell of it.
             self.on_connected(slot);
@@ -59,8 +60,9 @@ impl Worker<'_> {
         }
         let alive = self.slots[slot].generation == generation && self.slots[slot].connection.is_some();
         if alive && (event.is_readable() || event.is_read_closed() || event.is_error()) {
-            self.on_readable(slot, generation, event.is_read_closed() || event.is_error());
+            return self.on_readable(slot, generation, event.is_read_closed() || event.is_error());
         }
+        0
     }
 
     fn connection(&mut self, slot: usize) -> &mut Connection {
@@ -148,9 +150,9 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Reads until the socket is empty. A read that did not fill the buffer has emptied it, unless the peer has closed: data
-    /// and FIN come as one edge.
-    fn on_readable(&mut self, slot: usize, generation: u32, closing: bool) {
+    /// Reads until the socket is empty, and gives the moment of the last read. A read that did not fill the buffer has emptied it, unless
+    /// the peer has closed: data and FIN come as one edge.
+    fn on_readable(&mut self, slot: usize, generation: u32, closing: bool) -> Ns {
         loop {
             let arrived = self.read_once(slot);
             let now = self.shared.clock.now();
@@ -158,10 +160,14 @@ impl Worker<'_> {
                 Err(failure) => {
                     // An alert may have been queued; it goes out if the socket takes it.
                     let _ = self.flush(slot);
-                    return self.fail(slot, &failure, now);
+                    self.fail(slot, &failure, now);
+                    return now;
                 }
-                Ok(Arrived::Blocked) => return,
-                Ok(Arrived::Eof) => return self.on_end(slot, false, now),
+                Ok(Arrived::Blocked) => return now,
+                Ok(Arrived::Eof) => {
+                    self.on_end(slot, false, now);
+                    return now;
+                }
                 Ok(Arrived::Decoded { progress, response, surplus, drained, bytes }) => {
                     if bytes > 0 && self.counts_in_throughput(slot, now) {
                         self.ledger.counts.window_bytes_in += bytes;
@@ -169,7 +175,7 @@ impl Worker<'_> {
                     self.after_read(slot, progress, response, surplus, now);
                     let gone = self.slots[slot].generation != generation || self.slots[slot].connection.is_none();
                     if gone || (drained && !closing) {
-                        return;
+                        return now;
                     }
                 }
             }

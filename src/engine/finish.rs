@@ -31,7 +31,7 @@ impl Worker<'_> {
         let result = if accepted { Ok(()) } else { Err(Failure::status(response.status)) };
         if accepted {
             let (mark, first) = (connection.mark, connection.first_byte.unwrap_or(now));
-            self.count_answer(slot, mark, first, now);
+            self.count_answer(slot, (mark, first, now), response.body_bytes);
         }
         let goal = match (self.shared.plan.load.unit(), self.shared.plan.load.requests_per_connection()) {
             (Unit::Sessions, RequestsPerConnection::Exactly(n)) => n.get(),
@@ -50,7 +50,7 @@ impl Worker<'_> {
     }
 
     /// One successful answer: latencies by whether its work is measured, throughput by when it is complete.
-    fn count_answer(&mut self, slot: usize, started: Ns, first_byte: Ns, now: Ns) {
+    fn count_answer(&mut self, slot: usize, (started, first_byte, now): (Ns, Ns, Ns), body_bytes: u64) {
         if self.slots[slot].job.is_some_and(|job| self.is_measured(&job)) {
             self.ledger.record(Metric::FirstByte, first_byte - started);
             self.ledger.record(Metric::Service, now - started);
@@ -58,6 +58,7 @@ impl Worker<'_> {
         self.ledger.counts.ended_requests += u64::from(self.window.contains(now));
         if self.counts_in_throughput(slot, now) {
             self.ledger.counts.window_requests += 1;
+            self.ledger.counts.window_body_bytes_in += body_bytes;
             self.ledger.slice.requests += 1;
         }
     }

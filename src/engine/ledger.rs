@@ -82,6 +82,8 @@ pub struct Counts {
     pub window_handshakes: u64,
     pub window_bytes_in: u64,
     pub window_bytes_out: u64,
+    /// The content of the successful requests.
+    pub window_body_bytes_in: u64,
 }
 
 impl Counts {
@@ -107,6 +109,7 @@ impl Counts {
             window_handshakes,
             window_bytes_in,
             window_bytes_out,
+            window_body_bytes_in,
         } = other;
         self.attempted += attempted;
         self.unsent += unsent;
@@ -128,6 +131,7 @@ impl Counts {
         self.window_handshakes += window_handshakes;
         self.window_bytes_in += window_bytes_in;
         self.window_bytes_out += window_bytes_out;
+        self.window_body_bytes_in += window_body_bytes_in;
     }
 }
 

@@ -113,6 +113,8 @@ pub(super) struct Worker<'s> {
     pub(super) ledger: Ledger,
     pub(super) phase: Phase,
     pub(super) window: Window,
+    /// The next moment that the window's bookkeeping must not miss: its start, a slice's end, its end.
+    next_edge: Ns,
     /// The schedule's zero.
     pub(super) zero: Ns,
     /// Work under way, and when work last ended.
@@ -162,6 +164,7 @@ impl<'s> Worker<'s> {
             ledger: Ledger::new(),
             phase: Phase::Priming,
             window: Window { from: Ns::MAX, to: Ns::MAX, opened: false, closed: false },
+            next_edge: Ns::MAX,
             zero: Ns::MAX,
             in_flight: 0,
             last_end: 0,
@@ -188,7 +191,11 @@ impl<'s> Worker<'s> {
             self.gaps.woke(now, wanted, woke, spinning && events.is_empty());
             for event in &events {
                 if event.token() != TIMER {
-                    self.on_event(event);
+                    let seen = self.on_event(event);
+                    // A batch of events may take longer than a slice, or than a short window: what is used is noted where it belongs.
+                    if seen >= self.next_edge {
+                        self.cross_window_edges(seen);
+                    }
                 }
             }
             self.tick(self.shared.clock.now());
@@ -313,6 +320,7 @@ impl<'s> Worker<'s> {
         let from = zero + load.warmup.as_nanos() as Ns;
         self.zero = zero;
         self.window = Window { from, to: from + load.duration.as_nanos() as Ns, opened: false, closed: false };
+        self.next_edge = from;
         self.phase = Phase::Running;
         self.start_work(now);
         self.run_on(now);
@@ -344,8 +352,10 @@ impl<'s> Worker<'s> {
         while now.min(self.window.to) >= self.window.from + (self.ledger.slice.index + 1) * length {
             self.hand_over_slice();
         }
+        self.next_edge = self.window.to.min(self.window.from + (self.ledger.slice.index + 1) * length);
         if now >= self.window.to {
             self.window.closed = true;
+            self.next_edge = Ns::MAX;
             self.gaps.close_window(now);
             if self.window.to > self.window.from + self.ledger.slice.index * length {
                 self.hand_over_slice();
