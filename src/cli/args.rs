@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
@@ -16,6 +17,32 @@ use crate::units::{ByteCount, Rate, parse_duration};
 
 fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// A whole number; std's own words name neither the value nor what was expected.
+fn whole<T: FromStr>(text: &str, expected: &str) -> Result<T, String> {
+    let text = text.trim();
+    let large = text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let expected = if large { "a number that can be counted to" } else { expected };
+    text.parse().map_err(|_| format!("'{text}' is not {expected}"))
+}
+
+/// A whole number of a type without zero.
+pub(super) fn count<T: FromStr>(text: &str) -> Result<T, String> {
+    whole(text, "a whole number from 1 on")
+}
+
+/// A process's number.
+pub(super) fn pid(text: &str) -> Result<u32, String> {
+    whole(text, "the number of a process")
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    whole(text, "a whole number from 0 on, such as 42")
+}
+
+fn ip(text: &str) -> Result<IpAddr, String> {
+    text.trim().parse().map_err(|_| format!("'{}' is not an IP address such as 192.0.2.7 or 2001:db8::7", text.trim()))
 }
 
 /// `--arrivals`
@@ -91,46 +118,46 @@ pub(super) enum CryptoArg {
 #[command(next_help_heading = "Load")]
 pub(super) struct LoadArgs {
     /// Measured time [default: 30s]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(super) duration: Option<Duration>,
     /// Load before the measured time, not measured [default: 3s]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(super) warmup: Option<Duration>,
     /// Ends the measured time once so many requests (or sessions) have been measured
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroU64>, allow_hyphen_values = true)]
     pub(super) requests: Option<NonZeroU64>,
     /// Open loop: arrivals per second, such as 2000/s. Without it: closed loop, each connection sends when it has its answer
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     pub(super) rate: Option<Rate>,
     /// Open loop: the arrival process [default: poisson]
     #[arg(long, value_enum, hide_possible_values = false)]
     pub(super) arrivals: Option<ArrivalsArg>,
     /// Open loop: repeats the arrivals of an earlier run
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seed, allow_hyphen_values = true)]
     pub(super) seed: Option<u64>,
     /// Open loop: what arrives [default: requests; sessions with --requests-per-connection 0]
     #[arg(long, value_enum)]
     pub(super) unit: Option<UnitArg>,
     /// Connections in total; with sessions as the unit, the most that may be open [default: 64]
-    #[arg(short = 'c', long, value_name = "N")]
+    #[arg(short = 'c', long, value_name = "N", value_parser = count::<NonZeroUsize>, allow_hyphen_values = true)]
     pub(super) connections: Option<NonZeroUsize>,
     /// Handshakes in progress at once while connections are opened [default: 256]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroUsize>, allow_hyphen_values = true)]
     pub(super) connect_concurrency: Option<NonZeroUsize>,
     /// Workers [default: one for each core]
-    #[arg(short = 't', long, value_name = "N")]
+    #[arg(short = 't', long, value_name = "N", value_parser = count::<NonZeroUsize>, allow_hyphen_values = true)]
     pub(super) threads: Option<NonZeroUsize>,
     /// Binds each worker to a core
     #[arg(long)]
     pub(super) pin: bool,
     /// A number, 'unlimited', or 0 for handshakes only [default: unlimited]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(super) requests_per_connection: Option<RequestsPerConnection>,
     /// The longest wait for an answer, and the length of the drain [default: 10s]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(super) timeout: Option<Duration>,
     /// The longest wait for TCP and TLS together [default: 5s]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(super) connect_timeout: Option<Duration>,
     /// How connections end after close_notify; 'fin' keeps ports in TIME_WAIT
     #[arg(long, value_enum, default_value = "reset")]
@@ -139,7 +166,7 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "RULE")]
     pub(super) abort_on: Option<AbortRule>,
     /// Open loop: spins instead of sleeping for the last TIME before an arrival, such as 20us [default: 0]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(super) spin: Option<Duration>,
 }
 
@@ -160,7 +187,7 @@ pub(super) struct RequestArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "body_size")]
     pub(super) body: Option<PathBuf>,
     /// A body of this size, such as 16KiB
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub(super) body_size: Option<ByteCount>,
     /// What counts as success, such as 2xx,304
     #[arg(long, value_name = "STATUS", default_value = "2xx")]
@@ -172,7 +199,7 @@ pub(super) struct RequestArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) sni: Option<Host>,
     /// Local addresses to connect from, in turn
-    #[arg(long, value_name = "IP", value_delimiter = ',')]
+    #[arg(long, value_name = "IP", value_delimiter = ',', value_parser = ip)]
     pub(super) source_ip: Vec<IpAddr>,
     /// IPv4 only
     #[arg(long, conflicts_with = "ipv6")]
@@ -205,7 +232,7 @@ pub(super) struct TlsArgs {
     #[arg(long, value_enum, default_value = "any")]
     pub(super) cert_type: CertTypeArg,
     /// New connections: full, resumed, or the share that resumes, such as 0.8
-    #[arg(long, value_name = "KIND", default_value = "full")]
+    #[arg(long, value_name = "KIND", default_value = "full", allow_hyphen_values = true)]
     pub(super) resumption: Resumption,
     /// Trusts only this: a PEM file with authorities, or self-signed server certificates
     #[arg(long, value_name = "FILE", conflicts_with_all = ["roots", "insecure"])]
@@ -219,11 +246,11 @@ pub(super) struct TlsArgs {
     /// Checks neither certificate nor name; every output says so
     #[arg(short = 'k', long)]
     pub(super) insecure: bool,
-    /// Client certificate, PEM
-    #[arg(long, value_name = "FILE", requires = "key")]
+    /// Client certificate, PEM, with its chain; needs --key
+    #[arg(long, value_name = "FILE")]
     pub(super) cert: Option<PathBuf>,
-    /// Client key, PEM
-    #[arg(long, value_name = "FILE", requires = "cert")]
+    /// The key of --cert, PEM, not encrypted
+    #[arg(long, value_name = "FILE")]
     pub(super) key: Option<PathBuf>,
     /// Writes the session secrets to this file, for tshark
     #[arg(long, value_name = "FILE")]

@@ -11,6 +11,7 @@ mod run;
 mod serve;
 mod signals;
 mod trial;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -24,7 +25,8 @@ use exit::Failed;
 /// Without a command it starts an endpoint of its own on this machine, loads it with each of the nine suites for a few seconds, and
 /// prints one table.
 #[derive(Debug, Parser)]
-#[command(name = "shakedown", version, max_term_width = 110)]
+#[command(name = "shakedown", version = env!("SHAKEDOWN_VERSION"), max_term_width = 110)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -46,10 +48,14 @@ enum Command {
 pub fn main() -> ExitCode {
     let Cli { command, trial } = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // clap knows where help and errors go; a closed pipe is nobody's fault.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
+        Err(error) if error.use_stderr() => {
+            let typed: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+            return Failed::Usage(usage::sentence(&error, &typed)).tell();
+        }
+        Err(help) => {
+            // A closed pipe is nobody's fault.
+            let _ = help.print();
+            return ExitCode::SUCCESS;
         }
     };
     let result = match command {

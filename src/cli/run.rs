@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{LoadArgs, OutputArgs, RequestArgs, TlsArgs};
+use super::args::{self, LoadArgs, OutputArgs, RequestArgs, TlsArgs};
 use super::exit::{Failed, INCONCLUSIVE};
 use super::progress::Progress;
 use super::{load, output, signals};
@@ -44,7 +44,7 @@ pub(super) struct RunArgs {
     #[arg(long)]
     dry_run: bool,
     /// Reads the server's CPU time from this process and its children (same machine)
-    #[arg(long, value_name = "PID")]
+    #[arg(long, value_name = "PID", value_parser = args::pid, allow_hyphen_values = true)]
     server_pid: Option<u32>,
 }
 
