@@ -163,6 +163,7 @@ fn contradictions_name_both_sides() {
         (&["--key", "x"], &["--key x", "add --cert FILE"]),
         (&["--body", "x", "--body-size", "3"], &["--body", "--body-size"]),
         (&["--ipv4", "--ipv6"], &["--ipv4", "--ipv6"]),
+        (&["--dry-run", "--json"], &["--dry-run contradicts --json"]),
         (&["--source-ip", "127.0.0.1,::1"], &["--source-ip", "one family"]),
         (&["--source-ip", "::1"], &["--source-ip", "families differ"]),
     ] {
@@ -269,9 +270,34 @@ fn a_dry_run_sends_nothing_and_writes_nothing() {
     let args = [&server.url(), "--insecure", "--dry-run", "--rate", "77/s", "-c", "12"];
     let Refusal { code, stdout, stderr } = refuse(&[&["run"], &args[..]].concat());
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    assert!(stdout.starts_with("NOT VERIFIED  --insecure"), "{stdout}");
     assert!(stdout.contains("77/s") && stdout.contains("12 connections") && stdout.contains(&server.url()), "{stdout}");
     std::thread::sleep(std::time::Duration::from_millis(50));
     assert!(!accepted.load(std::sync::atomic::Ordering::SeqCst), "something was connected to");
+}
+
+#[test]
+fn a_dry_run_counts_the_ports_of_every_address_and_goes_on_without_any() {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let ends: Vec<u64> = range.split_whitespace().map(|end| end.parse().unwrap()).collect();
+    let ports = ends[1] - ends[0] + 1;
+    let dry = |url: &str, connections: u64| {
+        let refusal = refuse(&["run", url, "--dry-run", "-c", &connections.to_string()]);
+        assert_eq!((refusal.code, refusal.stderr.as_str()), (Some(0), ""), "{url}");
+        refusal.stdout
+    };
+    let lacks = |stdout: &str| stdout.contains("local ports, but the range");
+    assert!(lacks(&dry("https://127.0.0.1/", ports + 1)) && !lacks(&dry("https://127.0.0.1/", ports)));
+    // As many as the resolver knows here: one or two.
+    let known = std::net::ToSocketAddrs::to_socket_addrs(&("localhost", 443)).unwrap();
+    let known = known.collect::<std::collections::BTreeSet<_>>();
+    let all = ports * known.len() as u64;
+    let stdout = dry("https://localhost/", all);
+    assert!(!lacks(&stdout) && lacks(&dry("https://localhost/", all + 1)), "{stdout}");
+    assert!(known.iter().all(|address| stdout.contains(&address.to_string())), "{stdout}");
+    // A label of 64 characters is no name: no resolver is asked.
+    let stdout = dry(&format!("https://{}.test/", "a".repeat(64)), ports + 1);
+    assert!(stdout.contains("NOT FOUND") && stdout.contains("one address") && lacks(&stdout), "{stdout}");
 }
 
 /// The rows of a CSV file, each with as many cells as the header.
@@ -291,7 +317,8 @@ fn a_run_leaves_its_document_and_its_tables() {
     let ended = start(&server, &QUICK).wait();
     let document = ended.document();
     assert_eq!((document.counts.attempted, document.counts.succeeded, server.seen()), (50, 50, 50));
-    assert!(ended.stderr.is_empty(), "{}", ended.stderr);
+    assert_eq!(document.tool.commit.as_deref(), option_env!("SHAKEDOWN_COMMIT"));
+    assert_silent_if_valid(ended.code, &ended.stderr);
     assert_eq!(names_in(&ended.out()), ["quantiles.csv", "result.json", "series.csv", "summary.csv"]);
     for (name, columns, least) in [
         ("summary.csv", &["service_p99_ns", "requests_per_s", "succeeded"][..], 1),
@@ -309,6 +336,29 @@ fn a_run_leaves_its_document_and_its_tables() {
     }
     let again = binary().args(["report"]).arg(ended.out()).output().unwrap();
     assert!(again.status.success() && !again.stdout.is_empty());
+}
+
+/// Without the summary, stderr has one line that says why a run is INVALID, and nothing else.
+fn assert_silent_if_valid(code: Option<i32>, stderr: &str) {
+    match code {
+        Some(0) => assert_eq!(stderr, ""),
+        _ => assert!(stderr.starts_with("INVALID: ") && stderr.lines().count() == 1, "{code:?}: {stderr}"),
+    }
+}
+
+#[test]
+fn an_invalid_run_says_so_even_where_nothing_else_is_printed() {
+    let server = Server::start(|_| Answer::Send(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n".to_vec()));
+    for (more, stdout_empty) in [(&["--quiet"][..], true), (&["--json"], false), (&["--quiet", "--json"], false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = binary();
+        command.args(["run", &server.url(), "--insecure", "--abort-on", "errors > 50%", "-c", "2", "--warmup", "0"]);
+        let ended = command.args(more).arg("--out").arg(folder.path()).output().unwrap();
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!((ended.status.code(), ended.stdout.is_empty()), (Some(3), stdout_empty), "{stderr}");
+        assert!(stderr.starts_with("INVALID: ") && stderr.contains("aborted"), "{more:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
 }
 
 #[test]
@@ -331,9 +381,11 @@ fn quiet_and_json_print_what_they_say() {
     );
     assert!(stdout.contains("--insecure"), "what was not checked is said: {stdout}");
     let (code, stdout, stderr, _folder) = output(&["--quiet"]);
-    assert!(ended_well(code) && stdout.is_empty() && stderr.is_empty(), "{stdout}{stderr}");
+    assert!(ended_well(code) && stdout.is_empty(), "{stdout}{stderr}");
+    assert_silent_if_valid(code, &stderr);
     let (code, stdout, stderr, _folder) = output(&["--quiet", "--json"]);
-    assert!(ended_well(code) && stderr.is_empty(), "{stderr}");
+    assert!(ended_well(code), "{stderr}");
+    assert_silent_if_valid(code, &stderr);
     assert!(serde_json::from_str::<serde_json::Value>(&stdout).unwrap().is_object());
     // Written over where that is asked for; other files stay.
     let folder = tempfile::tempdir().unwrap();

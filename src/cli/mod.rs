@@ -2,6 +2,7 @@
 //! that knows clap and indicatif.
 
 mod args;
+mod dry_run;
 mod exit;
 mod load;
 mod output;
