@@ -75,7 +75,7 @@ fn bar(wanted: bool) -> ProgressBar {
     let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(None, target);
     // The template is a constant: a mistake in it would show in every trial.
-    if let Ok(style) = ProgressStyle::with_template("{bar:24} suite {pos}/{len}  {msg}  about {eta} left") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:16} suite {pos}/{len}  {msg}  about {eta} left") {
         bar.set_style(style.progress_chars("━╸─"));
     }
     bar.enable_steady_tick(std::time::Duration::from_millis(250));
