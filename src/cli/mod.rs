@@ -39,9 +39,9 @@ struct Cli {
 enum Command {
     /// One load run against an HTTPS endpoint
     Run(Box<run::RunArgs>),
-    /// The embedded HTTPS endpoint alone: all nine suites, both certificates, until SIGTERM
+    /// The embedded HTTPS endpoint alone: nine suites, RSA and ECDSA certificates, until Ctrl-C or SIGTERM
     Serve(serve::ServeArgs),
-    /// Render a result again: text or CSV, without a rerun
+    /// A result rendered again, as text or CSV, without a rerun
     Report(report::ReportArgs),
 }
 

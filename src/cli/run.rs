@@ -26,8 +26,22 @@ const BYTES_PER_CONNECTION: u64 = 10 * 1024;
 /// What a run takes whatever its size: code, recorders and buffers of a few workers.
 const FIXED_BYTES: u64 = 64 << 20;
 
+const AFTER_HELP: &str = "\
+Examples:
+  shakedown run https://api.example.com/health
+      closed loop: 64 connections, each sends when it has its answer, for 30 s
+  shakedown run https://api.example.com/health --rate 2000/s
+      open loop: 2000 requests arrive each second, whatever the server does
+  shakedown run https://api.example.com/ --requests-per-connection 0 --tls 1.3
+      full handshakes only
+  shakedown run https://localhost:8443/ --ca ca.pem --resumption 0.8 --requests-per-connection 10
+      an authority of your own; four of five connections resume a session
+
+Exit codes: 0 valid; 2 wrong usage; 3 INVALID, interrupted or aborted; 4 nothing could be run.";
+
 /// One load run against an HTTPS endpoint
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct RunArgs {
     #[command(flatten)]
     request: RequestArgs,
@@ -38,7 +52,7 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     output: OutputArgs,
     /// Shows the plan as understood, and what will not fit; looks up the name, and sends nothing to the target
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with = "json", help_heading = None::<&str>)]
     dry_run: bool,
     /// Reads the server's CPU time from this process and its children (same machine)
     #[arg(long, value_name = "PID", value_parser = args::pid, allow_hyphen_values = true)]

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -23,7 +23,7 @@ At the end it says what it counted: a handshake once the client's last message o
 been read in full, a response once its body has been handed to the connection in full. An upload that breaks off is a request \
 without a response.";
 
-/// The embedded HTTPS endpoint alone: all nine suites, both certificates, until SIGTERM
+/// The embedded HTTPS endpoint alone: nine suites, RSA and ECDSA certificates, until Ctrl-C or SIGTERM
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct ServeArgs {
@@ -31,24 +31,24 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8443", value_parser = listen)]
     listen: SocketAddr,
     /// Serves only these suites [default: all nine]
-    #[arg(long = "suite", value_name = "NAME", value_delimiter = ',')]
+    #[arg(long = "suite", value_name = "NAME[,NAME]", value_delimiter = ',')]
     suites: Vec<Suite>,
     /// Gives no session tickets and no session ids: nothing can be resumed
     #[arg(long)]
     no_tickets: bool,
-    /// Writes the authority's certificate here, for --ca
+    /// Writes the certificate of its authority here, for --ca of `shakedown run`
     #[arg(long, value_name = "FILE")]
     write_ca: Option<PathBuf>,
     /// Further names in the certificates, beside localhost, 127.0.0.1 and ::1
-    #[arg(long = "name", value_name = "NAME", value_delimiter = ',')]
+    #[arg(long = "name", value_name = "NAME[,NAME]", value_delimiter = ',')]
     names: Vec<String>,
     /// Threads [default: one for each core]
     #[arg(short = 't', long, value_name = "N", value_parser = args::count::<NonZeroUsize>, allow_hyphen_values = true)]
     threads: Option<NonZeroUsize>,
     /// The cryptography library
-    #[arg(long, value_enum, default_value = "aws-lc")]
+    #[arg(long, value_enum, value_name = "LIBRARY", default_value = "aws-lc")]
     crypto: CryptoArg,
-    /// Prints what it counted as JSON
+    /// Prints what it counted as JSON, and only that, on stdout
     #[arg(long)]
     json: bool,
 }
@@ -76,18 +76,13 @@ pub(super) fn execute(args: &ServeArgs) -> Result<ExitCode, Failed> {
     if let Some(path) = &args.write_ca {
         ca::write_pem(path, server.ca_pem()).map_err(|error| Failed::could_not_run(format!("--write-ca: {error}")))?;
     }
-    output::print(|out| {
-        writeln!(out, "listening on https://{}/", server.addr())?;
-        if let Some(path) = &args.write_ca {
-            writeln!(
-                out,
-                "authority in {}; load it with: shakedown run https://{}/ --ca {0}",
-                path.display(),
-                server.addr()
-            )?;
-        }
-        Ok(())
-    })?;
+    let ca = args.write_ca.as_deref();
+    if args.json {
+        // Stdout is for the document alone.
+        let _ = greet(server.addr(), ca, &mut std::io::stderr());
+    } else {
+        output::print(|out| greet(server.addr(), ca, out))?;
+    }
     signals::wait_for_signal().map_err(|error| Failed::could_not_run(format!("cannot wait for signals: {error}")))?;
     let report = server.stop();
     if args.json {
@@ -96,6 +91,22 @@ pub(super) fn execute(args: &ServeArgs) -> Result<ExitCode, Failed> {
         output::print(|out| print_report(&report, out))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where it listens, and how it is loaded.
+fn greet(addr: SocketAddr, ca: Option<&Path>, out: &mut dyn Write) -> std::io::Result<()> {
+    writeln!(out, "listening on https://{addr}/")?;
+    // The unspecified address stands for every one of this machine, and no certificate can hold it.
+    let host =
+        if addr.ip().is_unspecified() { "localhost".to_owned() } else { SocketAddr::new(addr.ip(), 0).to_string() };
+    let url = format!("https://{}:{}/", host.trim_end_matches(":0"), addr.port());
+    match ca {
+        Some(ca) => writeln!(out, "authority in {0}; load it with: shakedown run {url} --ca {0}", ca.display()),
+        None => writeln!(
+            out,
+            "no client knows its authority: add --write-ca FILE, or load it with: shakedown run {url} --insecure"
+        ),
+    }
 }
 
 /// Why the endpoint could not be started, with the option that asked for it.
@@ -142,6 +153,26 @@ mod tests {
     use super::*;
     use crate::model::suite::{Group, TlsVersion};
     use crate::target::{FailedHandshakes, HandshakeCount, HandshakeKind};
+
+    #[test]
+    fn the_greeting_says_how_it_is_loaded() {
+        let greeting = |addr: &str, ca: Option<&str>| {
+            let mut out = Vec::new();
+            greet(addr.parse().unwrap(), ca.map(Path::new), &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        for (addr, url) in [
+            ("127.0.0.1:8443", "https://127.0.0.1:8443/"),
+            ("[::1]:443", "https://[::1]:443/"),
+            ("0.0.0.0:10", "https://localhost:10/"),
+            ("[::]:10", "https://localhost:10/"),
+        ] {
+            let text = greeting(addr, Some("ca.pem"));
+            let load = format!("authority in ca.pem; load it with: shakedown run {url} --ca ca.pem\n");
+            assert_eq!(text, format!("listening on https://{addr}/\n{load}"));
+            assert!(greeting(addr, None).ends_with(&format!("shakedown run {url} --insecure\n")));
+        }
+    }
 
     #[test]
     fn requests_and_responses_are_told_apart() {

@@ -15,6 +15,7 @@ use crate::report;
 
 /// What the trial takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Without a command")]
 pub(super) struct TrialArgs {
     /// The folder for all outputs, new or empty [default: results/<UTC stamp>-trial-localhost]
     #[arg(long, value_name = "DIR")]
@@ -25,7 +26,7 @@ pub(super) struct TrialArgs {
     /// Prints the document, and only it, on stdout
     #[arg(long)]
     json: bool,
-    /// Prints nothing but errors
+    /// Prints no table and shows no progress
     #[arg(short, long)]
     quiet: bool,
 }
