@@ -53,6 +53,8 @@ pub(crate) struct Line {
     pub(crate) bytes_sent: u64,
     pub(crate) request_bytes: u64,
     pub(crate) client: String,
+    /// Which of its addresses was connected to.
+    pub(crate) address: String,
 }
 
 impl Line {
@@ -71,6 +73,7 @@ impl Line {
             bytes_sent: number(8),
             request_bytes: number(9),
             client: fields[10].to_owned(),
+            address: fields[11].to_owned(),
         }
     }
 }
@@ -189,7 +192,7 @@ http {{
     {temp}
     keepalive_requests 1000000; client_max_body_size 8m;
     log_format tls '$connection $connection_requests $ssl_protocol $ssl_cipher $ssl_curve $ssl_session_reused '
-                   '$status $request_method $bytes_sent $request_length $ssl_client_verify';
+                   '$status $request_method $bytes_sent $request_length $ssl_client_verify $server_addr';
     server {{ listen 127.0.0.1:{status_port}; access_log off; location / {{ stub_status; }} }}
     server {{
         listen 127.0.0.1:{port} ssl; server_name localhost; root html;
