@@ -123,7 +123,7 @@ impl Nginx {
             .spawn()
             .expect("nginx is installed, and in the PATH");
         let mut process = Process(child);
-        let ready = || get(status_port).is_some_and(|text| text.contains("Active connections"));
+        let ready = || get(status_port, "/").is_some_and(|text| text.contains("Active connections"));
         process.wait_until("nginx", ready);
         let ca = authority.cert.display().to_string();
         let mut server = Self { _process: process, folder, port, status_port, authority, ca, seen: 0, accepted: 0 };
@@ -149,7 +149,7 @@ impl Nginx {
     /// What was logged since the last call. nginx is one process here and takes events in their order: with the answer to a
     /// request of ours it has seen everything that was sent before, so nothing has to be waited for.
     pub(crate) fn log(&mut self) -> Log {
-        let status = get(self.status_port).expect("nginx still answers");
+        let status = get(self.status_port, "/").expect("nginx still answers");
         // "server accepts handled requests" and then the three numbers; this very request is one of them.
         let numbers = status.lines().skip_while(|line| !line.starts_with("server accepts")).nth(1).unwrap();
         let accepted: u64 = numbers.split_whitespace().next().unwrap().parse().unwrap();
