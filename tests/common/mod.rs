@@ -1,6 +1,7 @@
 //! What the tests of the built binary share: a TLS server that keeps its own log and misbehaves on request, and runs of the binary.
 #![allow(dead_code)] // each test file uses its part
 
+pub(crate) mod endpoint;
 pub(crate) mod noise;
 pub(crate) mod server;
 
