@@ -40,9 +40,14 @@ pub(crate) fn start(server: &Server, args: &[&str]) -> Running {
 }
 
 /// As [`start`], by `command`, which ends in the binary's path.
-pub(crate) fn start_by(mut command: Command, server: &Server, args: &[&str]) -> Running {
+pub(crate) fn start_by(command: Command, server: &Server, args: &[&str]) -> Running {
+    start_at(command, &server.url(), &server.ca(), args)
+}
+
+/// As [`start_by`], against whatever is at `url` and has a certificate that `ca` vouches for.
+pub(crate) fn start_at(mut command: Command, url: &str, ca: &Path, args: &[&str]) -> Running {
     let folder = tempfile::tempdir().unwrap();
-    command.arg("run").arg(server.url()).arg("--ca").arg(server.ca()).arg("--json").arg("--no-progress");
+    command.args(["run", url, "--json", "--no-progress", "--ca"]).arg(ca);
     command.arg("--out").arg(folder.path().join("out")).args(args);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     Running { child, folder }
@@ -58,6 +63,11 @@ pub(crate) fn run(server: &Server, args: &[&str]) -> RunDocument {
 }
 
 impl Running {
+    /// The process's number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends `signal` to the process.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
