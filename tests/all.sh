@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 export PATH="$PATH:/usr/sbin:/sbin"
 
-tests/install-missing.sh nginx:nginx haproxy:haproxy openssl:openssl curl:curl taskset:util-linux
+tests/install-missing.sh nginx:nginx haproxy:haproxy openssl:openssl curl:curl taskset:util-linux unshare:util-linux mount:mount
 
 echo "== formatting"
 cargo fmt --check
