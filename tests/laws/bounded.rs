@@ -1,11 +1,10 @@
 //! Runs that `--requests` bounds: exactly what was asked for is measured, and every rate is that of only this.
 
-mod common;
-
 use std::time::Duration;
 
-use common::server::{Answer, Server};
-use common::{assert_only_noise, despite_noise, run};
+use super::common::noise::{alone, beside_others, despite_noise};
+use super::common::server::{Answer, Server};
+use super::common::{assert_only_noise, run};
 use shakedown::record::run::RunDocument;
 
 /// A server that takes `work` for each answer, on each connection by itself.
@@ -34,6 +33,7 @@ fn assert_exact(document: &RunDocument, server: &Server, asked: u64) {
 
 #[test]
 fn one_request_is_not_counted_with_what_the_warmup_left_under_way() {
+    let _beside = beside_others();
     let server = working(Duration::from_millis(3));
     let document = run(&server, &["-c", "32", "-t", "2", "--requests", "1", "--warmup", "300ms"]);
     assert_exact(&document, &server, 1);
@@ -45,6 +45,7 @@ fn one_request_is_not_counted_with_what_the_warmup_left_under_way() {
 
 #[test]
 fn uneven_workers_share_what_is_to_be_done() {
+    let _alone = alone();
     despite_noise(|| {
         let server = working(Duration::from_millis(10));
         // Two connections on one worker, one on the other: together three requests in ten milliseconds.
@@ -58,6 +59,7 @@ fn uneven_workers_share_what_is_to_be_done() {
 
 #[test]
 fn new_connections_do_not_overshoot() {
+    let _beside = beside_others();
     for (requests, connections) in [("5", "64"), ("40", "8")] {
         let server = working(Duration::from_millis(1));
         let args = ["-c", connections, "-t", "2", "--requests", requests, "--requests-per-connection", "1"];
@@ -68,6 +70,7 @@ fn new_connections_do_not_overshoot() {
 
 #[test]
 fn an_open_loop_takes_the_first_arrivals_of_the_window() {
+    let _beside = beside_others();
     for threads in ["1", "3"] {
         let server = working(Duration::from_millis(1));
         let args = ["--rate", "400/s", "--seed", "5", "-c", "16", "-t", threads, "--requests", "37"];
@@ -80,6 +83,7 @@ fn an_open_loop_takes_the_first_arrivals_of_the_window() {
 
 #[test]
 fn the_servers_cost_is_read_at_the_windows_true_end() {
+    let _beside = beside_others();
     let server = working(Duration::from_millis(1));
     let own = std::process::id().to_string();
     let document = run(&server, &["-c", "4", "-t", "1", "--requests", "50", "--warmup", "0", "--server-pid", &own]);
@@ -91,6 +95,7 @@ fn the_servers_cost_is_read_at_the_windows_true_end() {
 
 #[test]
 fn a_run_that_lasts_its_time_counts_what_it_completed() {
+    let _beside = beside_others();
     let server = working(Duration::from_millis(2));
     let document =
         run(&server, &["-c", "4", "-t", "2", "--requests", "1000000", "--warmup", "0", "--duration", "500ms"]);
