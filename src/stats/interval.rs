@@ -15,14 +15,14 @@
 //!    are correlated: with 40 to 64 of them it would miss what matters.
 //! 3. In the tail a run holds few independent episodes, and a run that had fewer of them than its share also shows too
 //!    small a d. So a d that is plainly above 1 at a lower quantile counts for the higher ones too. Plainly is: less likely
-//!    than [`CHANCE`] for independent times, for which (g − 1)d follows χ² with g − 1 degrees of freedom.
+//!    than `CHANCE` for independent times, for which (g − 1)d follows χ² with g − 1 degrees of freedom.
 //! 4. The half-width is taken on the scale of arcsin √p, on which a share's variance does not depend on p (Anscombe,
 //!    *Biometrika* 35, 1948), so that near 1 the interval is as lopsided as it has to be. It is never narrower than that for
 //!    independent times.
 //! 5. Where times depend on each other, d is no better known than the episodes seen allow, and the runs that look long
 //!    enough are for a good part those whose d came out too small. The run's independent times N/d and the episodes beyond
-//!    the quantile N(1 − q)/d therefore limit the degrees of freedom of t: one for every [`TIMES_PER_DEGREE`] of the former,
-//!    one for every [`EPISODES_PER_DEGREE`] of the latter. No formula gives the two numbers: they are the smallest found
+//!    the quantile N(1 − q)/d therefore limit the degrees of freedom of t: one for every `TIMES_PER_DEGREE` of the former,
+//!    one for every `EPISODES_PER_DEGREE` of the latter. No formula gives the two numbers: they are the smallest found
 //!    with which the intervals that are given cover as they should at the edge too, where few runs get one (below).
 //! 6. No interval is given for fewer than [`MIN_GROUPS`] batches, nor where its levels would reach 0 or 1. By rule 5 they do
 //!    where less than about nine episodes lie beyond the quantile, or the run is worth less than about forty independent
@@ -345,12 +345,18 @@ mod tests {
     }
 
     #[test]
-    fn equal_times_have_the_width_of_their_bucket() {
-        let (recorder, batches) = batches_of(&[&[1_000_000; 50][..]; 20]);
-        let median = Summary::new(&recorder, &batches).unwrap().quantiles[0].clone();
-        assert_eq!(median.ns, Some(1_000_000));
-        let (low, high) = (median.low_ns.unwrap(), median.high_ns.unwrap());
-        assert!((990_000..=1_000_000).contains(&low) && (1_000_000..1_010_000).contains(&high), "{low} to {high}");
+    fn times_in_one_bucket_are_spanned_and_no_more() {
+        let median = |times: &[u64]| {
+            let (recorder, batches) = batches_of(&[times; 20]);
+            let median = Summary::new(&recorder, &batches).unwrap().quantiles[0].clone();
+            (median.low_ns.unwrap(), median.ns.unwrap(), median.high_ns.unwrap())
+        };
+        assert_eq!(median(&[1_000_000; 50]), (1_000_000, 1_000_000, 1_000_000));
+        // All in one bucket of the batches, and in several of the recorder.
+        let times: Vec<u64> = (0..50).map(|i| 996_000 + i * 60).collect();
+        assert_eq!(CoarseRecorder::new().bucket(times[0]), CoarseRecorder::new().bucket(times[49]));
+        let (low, ns, high) = median(&times);
+        assert!((low, high) == (times[0], times[49]) && times[0] < ns && ns < times[49], "{low} to {high}, {ns}");
     }
 
     #[test]
