@@ -15,7 +15,7 @@ use crate::model::target::{Endpoint, Host, HttpsUrl};
 use crate::model::tls::Resumption;
 use crate::units::{ByteCount, Rate, parse_duration};
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.to_string())
 }
 
@@ -33,7 +33,7 @@ pub(super) fn count<T: FromStr>(text: &str) -> Result<T, String> {
 }
 
 /// A process's number.
-pub(super) fn pid(text: &str) -> Result<u32, String> {
+fn pid(text: &str) -> Result<u32, String> {
     whole(text, "the number of a process")
 }
 
@@ -113,10 +113,39 @@ pub(super) enum CryptoArg {
     Ring,
 }
 
+/// The connections of every run, and who handles them.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connections")]
+pub(super) struct PoolArgs {
+    /// Connections in total; with sessions as the unit, the most that may be open [default: 64]
+    #[arg(short = 'c', long, value_name = "N", value_parser = count::<NonZeroUsize>, allow_hyphen_values = true)]
+    pub(super) connections: Option<NonZeroUsize>,
+    /// Handshakes in progress at once while connections are opened [default: 256]
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroUsize>, allow_hyphen_values = true)]
+    pub(super) connect_concurrency: Option<NonZeroUsize>,
+    /// Workers, a thread each [default: one for each core]
+    #[arg(short = 't', long, value_name = "N", value_parser = count::<NonZeroUsize>, allow_hyphen_values = true)]
+    pub(super) threads: Option<NonZeroUsize>,
+    /// Binds each worker to a core
+    #[arg(long)]
+    pub(super) pin: bool,
+    /// The longest wait for an answer, and the length of the drain [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
+    pub(super) timeout: Option<Duration>,
+    /// The longest wait for TCP and TLS together [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
+    pub(super) connect_timeout: Option<Duration>,
+    /// How connections end after close_notify; 'fin' keeps ports in TIME_WAIT
+    #[arg(long, value_enum, value_name = "HOW", default_value = "reset")]
+    pub(super) close: CloseArg,
+}
+
 /// How much load, and for how long.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Load")]
 pub(super) struct LoadArgs {
+    #[command(flatten)]
+    pub(super) pool: PoolArgs,
     /// Measured time [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(super) duration: Option<Duration>,
@@ -138,30 +167,9 @@ pub(super) struct LoadArgs {
     /// Open loop: what arrives [default: requests; sessions with --requests-per-connection 0]
     #[arg(long, value_enum, value_name = "UNIT")]
     pub(super) unit: Option<UnitArg>,
-    /// Connections in total; with sessions as the unit, the most that may be open [default: 64]
-    #[arg(short = 'c', long, value_name = "N", value_parser = count::<NonZeroUsize>, allow_hyphen_values = true)]
-    pub(super) connections: Option<NonZeroUsize>,
-    /// Handshakes in progress at once while connections are opened [default: 256]
-    #[arg(long, value_name = "N", value_parser = count::<NonZeroUsize>, allow_hyphen_values = true)]
-    pub(super) connect_concurrency: Option<NonZeroUsize>,
-    /// Workers, a thread each [default: one for each core]
-    #[arg(short = 't', long, value_name = "N", value_parser = count::<NonZeroUsize>, allow_hyphen_values = true)]
-    pub(super) threads: Option<NonZeroUsize>,
-    /// Binds each worker to a core
-    #[arg(long)]
-    pub(super) pin: bool,
     /// Requests on each connection: a number, 'unlimited', or 0 for handshakes only [default: unlimited]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(super) requests_per_connection: Option<RequestsPerConnection>,
-    /// The longest wait for an answer, and the length of the drain [default: 10s]
-    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
-    pub(super) timeout: Option<Duration>,
-    /// The longest wait for TCP and TLS together [default: 5s]
-    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
-    pub(super) connect_timeout: Option<Duration>,
-    /// How connections end after close_notify; 'fin' keeps ports in TIME_WAIT
-    #[arg(long, value_enum, value_name = "HOW", default_value = "reset")]
-    pub(super) close: CloseArg,
     /// Gives up when too much fails, such as 'errors > 50%', once 100 have ended
     #[arg(long, value_name = "RULE")]
     pub(super) abort_on: Option<AbortRule>,
@@ -258,6 +266,15 @@ pub(super) struct TlsArgs {
     /// The cryptography library
     #[arg(long, value_enum, value_name = "LIBRARY", default_value = "aws-lc")]
     pub(super) crypto: CryptoArg,
+}
+
+/// The server's process, where it runs on this machine and is named.
+#[derive(Debug, Args)]
+#[command(next_help_heading = None::<&str>)]
+pub(super) struct ServerArgs {
+    /// Reads the server's CPU time from this process and its children (same machine)
+    #[arg(long, value_name = "PID", value_parser = pid, allow_hyphen_values = true)]
+    pub(super) server_pid: Option<u32>,
 }
 
 /// What comes out.

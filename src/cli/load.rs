@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{
-    AlpnArg, ArrivalsArg, CertTypeArg, CloseArg, CryptoArg, LoadArgs, RequestArgs, RootsArg, TlsArg, TlsArgs, UnitArg,
-    VerifyArg,
+    AlpnArg, ArrivalsArg, CertTypeArg, CloseArg, CryptoArg, LoadArgs, PoolArgs, RequestArgs, RootsArg, TlsArg, TlsArgs,
+    UnitArg, VerifyArg,
 };
 use super::exit::Failed;
 use crate::model::load::{Arrivals, Close, LoadChoice, LoadPlan, Unit};
@@ -26,7 +26,7 @@ pub(super) fn cores() -> NonZeroUsize {
 }
 
 /// A seed that differs from run to run; it is written into the document, so that the run can be repeated.
-fn fresh_seed() -> u64 {
+pub(super) fn fresh_seed() -> u64 {
     RandomState::new().hash_one(std::process::id()) >> 32
 }
 
@@ -42,24 +42,32 @@ pub(super) fn load_plan(args: &LoadArgs) -> Result<LoadPlan, Failed> {
             UnitArg::Requests => Unit::Requests,
             UnitArg::Sessions => Unit::Sessions,
         }),
-        connections: args.connections,
-        connect_concurrency: args.connect_concurrency,
-        threads: args.threads,
-        pin: args.pin,
         duration: args.duration,
         warmup: args.warmup,
         max_requests: args.requests,
         requests_per_connection: args.requests_per_connection,
+        abort_on: args.abort_on,
+        spin: args.spin,
+        ..pool(&args.pool)
+    };
+    LoadPlan::new(choice, cores(), fresh_seed()).map_err(Failed::usage)
+}
+
+/// What is chosen of the connections, and nothing else.
+pub(super) fn pool(args: &PoolArgs) -> LoadChoice {
+    LoadChoice {
+        connections: args.connections,
+        connect_concurrency: args.connect_concurrency,
+        threads: args.threads,
+        pin: args.pin,
         timeout: args.timeout,
         connect_timeout: args.connect_timeout,
         close: match args.close {
             CloseArg::Reset => Close::Reset,
             CloseArg::Fin => Close::Fin,
         },
-        abort_on: args.abort_on,
-        spin: args.spin,
-    };
-    LoadPlan::new(choice, cores(), fresh_seed()).map_err(Failed::usage)
+        ..LoadChoice::default()
+    }
 }
 
 pub(super) fn tls_plan(args: &TlsArgs) -> Result<TlsPlan, Failed> {

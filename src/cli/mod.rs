@@ -10,7 +10,9 @@ mod progress;
 mod report;
 mod run;
 mod serve;
+mod server_process;
 mod signals;
+mod suites;
 mod trial;
 mod usage;
 
@@ -39,6 +41,8 @@ struct Cli {
 enum Command {
     /// One load run against an HTTPS endpoint
     Run(Box<run::RunArgs>),
+    /// Every allowed suite against one endpoint, compared
+    Suites(Box<suites::SuitesArgs>),
     /// The embedded HTTPS endpoint alone: nine suites, RSA and ECDSA certificates, until Ctrl-C or SIGTERM
     Serve(serve::ServeArgs),
     /// A result rendered again, as text or CSV, without a rerun
@@ -62,6 +66,7 @@ pub fn main() -> ExitCode {
     let result = match command {
         None => trial::execute(&trial),
         Some(Command::Run(args)) => run::execute(&args),
+        Some(Command::Suites(args)) => suites::execute(&args),
         Some(Command::Serve(args)) => serve::execute(&args),
         Some(Command::Report(args)) => report::execute(&args),
     };

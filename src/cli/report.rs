@@ -1,14 +1,16 @@
 //! `shakedown report DOC`: renders a result again, without a rerun.
 
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use serde::de::DeserializeOwned;
 
 use super::exit::Failed;
 use super::output;
 use crate::record::folder::{self, DOCUMENT};
-use crate::record::{run, trial};
+use crate::record::{run, suites, trial};
 use crate::report;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -37,26 +39,42 @@ pub(super) struct ReportArgs {
 pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
     let path = if args.document.is_dir() { args.document.join(DOCUMENT) } else { args.document.clone() };
     let schema = folder::schema_of(&path).map_err(Failed::could_not_run)?;
-    if schema == trial::SCHEMA {
-        let document: trial::TrialDocument = folder::load(&path, trial::SCHEMA).map_err(Failed::could_not_run)?;
-        match args.format {
-            Format::Text => output::print(|out| report::trial::text(&document, out))?,
-            Format::Csv => output::print(|out| report::trial::csv(&document, out))?,
-            Format::CsvSeries | Format::CsvQuantiles => {
-                let path = path.display();
-                return Err(Failed::usage(format!("--format: {path} is a trial, which has text and csv only")));
-            }
+    match schema.as_str() {
+        trial::SCHEMA => text_or_csv(&path, args.format, trial::SCHEMA, report::trial::text, report::trial::csv)?,
+        suites::SCHEMA => text_or_csv(&path, args.format, suites::SCHEMA, report::suites::text, report::suites::csv)?,
+        // Of another kind, it is refused with what was expected.
+        _ => {
+            let document: run::RunDocument = folder::load(&path, run::SCHEMA).map_err(Failed::could_not_run)?;
+            output::print(|out| match args.format {
+                Format::Text => report::text::run(&document, out),
+                Format::Csv => report::csv::summary(&document, out),
+                Format::CsvSeries => report::csv::series(&document, out),
+                Format::CsvQuantiles => report::csv::quantiles(&document, out),
+            })?;
         }
-        return Ok(ExitCode::SUCCESS);
     }
-    let document: run::RunDocument = folder::load(&path, run::SCHEMA).map_err(Failed::could_not_run)?;
-    output::print(|out| match args.format {
-        Format::Text => report::text::run(&document, out),
-        Format::Csv => report::csv::summary(&document, out),
-        Format::CsvSeries => report::csv::series(&document, out),
-        Format::CsvQuantiles => report::csv::quantiles(&document, out),
-    })?;
     Ok(ExitCode::SUCCESS)
+}
+
+type Renderer<D> = fn(&D, &mut dyn Write) -> io::Result<()>;
+
+/// Prints a document that has these two renderings only.
+fn text_or_csv<D: DeserializeOwned>(
+    path: &Path,
+    format: Format,
+    schema: &str,
+    text: Renderer<D>,
+    csv: Renderer<D>,
+) -> Result<(), Failed> {
+    let document: D = folder::load(path, schema).map_err(Failed::could_not_run)?;
+    match format {
+        Format::Text => output::print(|out| text(&document, out)),
+        Format::Csv => output::print(|out| csv(&document, out)),
+        Format::CsvSeries | Format::CsvQuantiles => {
+            let path = path.display();
+            Err(Failed::usage(format!("--format: {path} is a {schema}, which has text and csv only")))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,15 +4,16 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::args::{self, LoadArgs, OutputArgs, RequestArgs, TlsArgs};
+use super::args::{LoadArgs, OutputArgs, RequestArgs, ServerArgs, TlsArgs};
 use super::exit::{Failed, INCONCLUSIVE, one_line};
 use super::progress::Progress;
+use super::server_process::ServerProcess;
 use super::{dry_run, load, output, signals};
 use crate::engine::Addresses;
-use crate::experiment::run::{MeteredServer, Surroundings};
+use crate::experiment::run::Surroundings;
+use crate::host::limits;
 use crate::host::limits::Limits;
 use crate::host::preflight::{self, Needs, Shortfall};
-use crate::host::{cputime, limits};
 use crate::model::load::{Close, Pace, RequestsPerConnection, Unit};
 use crate::model::plan::RunPlan;
 use crate::record::folder::ResultsFolder;
@@ -54,9 +55,8 @@ pub(super) struct RunArgs {
     /// Shows the plan as understood, and what will not fit; looks up the name, and sends nothing to the target
     #[arg(long, conflicts_with = "json", help_heading = None::<&str>)]
     dry_run: bool,
-    /// Reads the server's CPU time from this process and its children (same machine)
-    #[arg(long, value_name = "PID", value_parser = args::pid, allow_hyphen_values = true)]
-    server_pid: Option<u32>,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 impl RunArgs {
@@ -72,11 +72,7 @@ impl RunArgs {
 
 pub(super) fn execute(args: &RunArgs) -> Result<ExitCode, Failed> {
     let plan = args.plan()?;
-    if let Some(pid) = args.server_pid {
-        cputime::process_tree_cpu(pid).map_err(|error| {
-            Failed::usage(format!("--server-pid {pid}: the CPU time of this process cannot be read: {error}"))
-        })?;
-    }
+    let server = ServerProcess::named(&args.server)?;
     // A limit that cannot be raised is judged as it is.
     let _ = limits::raise_nofile();
     if args.dry_run {
@@ -84,7 +80,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<ExitCode, Failed> {
     }
     let material = ClientMaterial::load(&plan.tls).map_err(Failed::could_not_run)?;
     let folder = output::folder(&args.output, "run", &plan.target.url.endpoint.host.to_string())?;
-    match load_and_write(args, &plan, &material, &folder) {
+    match load_and_write(args, &plan, &material, server.as_ref(), &folder) {
         Ok(document) => conclude(args, &document, &folder),
         Err(failed) => {
             folder.discard();
@@ -97,20 +93,19 @@ fn load_and_write(
     args: &RunArgs,
     plan: &RunPlan,
     material: &ClientMaterial,
+    server: Option<&ServerProcess>,
     folder: &ResultsFolder,
 ) -> Result<RunDocument, Failed> {
     let addresses = Addresses::resolve(&plan.target, plan.load.connect_timeout)
         .map_err(|failure| Failed::could_not_run(format!("{}: {failure}", plan.target.url.text)))?;
     for (address, why) in &addresses.dropped {
-        warn(&format!("{address} does not answer ({why}) and is left out"));
+        output::warn(&format!("{address} does not answer ({why}) and is left out"));
     }
     for shortfall in shortfalls(plan, addresses.used.len()) {
-        warn(&shortfall.text);
+        output::warn(&shortfall.text);
     }
     let stop = signals::stop_on_signal()?;
-    let source = args.server_pid.map(|pid| format!("pid {pid}"));
-    let cpu = || args.server_pid.and_then(|pid| cputime::process_tree_cpu(pid).ok());
-    let server = source.as_deref().map(|source| MeteredServer { cpu: &cpu, resolution: cputime::tick(), source });
+    let server = server.map(ServerProcess::metered);
     let around = Surroundings { material, addresses: &addresses, server, stop: &stop };
     let quiet = args.output.quiet || args.output.no_progress;
     let mut progress = Progress::new(plan.load.duration, !quiet);
@@ -118,7 +113,7 @@ fn load_and_write(
     progress.finish();
     let document = result.map_err(|error| Failed::could_not_run(format!("{}: {error}", plan.target.url.text)))?;
     if let Some(why) = material.key_log_failure() {
-        warn(&format!("--key-log: {why}"));
+        output::warn(&format!("--key-log: {why}"));
     }
     output::write_run(folder, &document).map_err(Failed::could_not_run)?;
     Ok(document)
@@ -150,10 +145,6 @@ fn invalid(reasons: &[Remark]) -> String {
     let rest: Vec<_> = rest.iter().map(|reason| reason.code.as_str()).collect();
     let more = if rest.is_empty() { String::new() } else { format!(" (and {})", rest.join(", ")) };
     format!("INVALID: {}: {}{more}", first.code, first.text)
-}
-
-fn warn(text: &str) {
-    eprintln!("warning: {}", one_line(text));
 }
 
 /// What `plan` will not find on this machine, with `destinations` addresses to connect to.

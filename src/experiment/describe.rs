@@ -25,12 +25,7 @@ pub(super) fn plan(plan: &RunPlan) -> PlanRecord {
             (Some(rate.as_per_second()), Some(arrivals.name().to_owned()), Some(seed))
         }
     };
-    let (trust, ca_file) = match &tls.trust {
-        Trust::Mozilla => ("mozilla", None),
-        Trust::System => ("system", None),
-        Trust::Ca(path) => ("ca", Some(path.display().to_string())),
-        Trust::Insecure => ("insecure", None),
-    };
+    let (trust, ca_file) = trust_of(&tls.trust);
     PlanRecord {
         loop_kind: if rate_per_s.is_some() { "open" } else { "closed" }.to_owned(),
         unit: load.unit().name().to_owned(),
@@ -76,6 +71,16 @@ pub(super) fn plan(plan: &RunPlan) -> PlanRecord {
         source_ips: target.source_ips.iter().map(ToString::to_string).collect(),
         key_log: tls.key_log.as_ref().map(|path| path.display().to_string()),
         crypto: tls.provider().name().to_owned(),
+    }
+}
+
+/// The word for what is trusted, and the file where that is one.
+pub(super) fn trust_of(trust: &Trust) -> (&'static str, Option<String>) {
+    match trust {
+        Trust::Mozilla => ("mozilla", None),
+        Trust::System => ("system", None),
+        Trust::Ca(path) => ("ca", Some(path.display().to_string())),
+        Trust::Insecure => ("insecure", None),
     }
 }
 

@@ -2,5 +2,6 @@
 
 mod describe;
 pub mod run;
+pub mod suites;
 pub mod trial;
 pub mod verdict;

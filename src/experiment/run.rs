@@ -11,6 +11,7 @@ use crate::engine::outcome::{CannotRun, Outcome};
 use crate::engine::{Addresses, Event};
 use crate::host;
 use crate::model::plan::RunPlan;
+use crate::model::tls::Provider;
 use crate::record::run::{DroppedAddress, RunDocument, SCHEMA, ServerCost, TargetRecord, Tool};
 use crate::tls::config::ClientMaterial;
 
@@ -44,11 +45,11 @@ pub struct Surroundings<'a> {
 }
 
 /// This program, as documents name it.
-pub fn tool(plan: &RunPlan) -> Tool {
+pub fn tool(provider: Provider) -> Tool {
     Tool {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: option_env!("SHAKEDOWN_COMMIT").map(str::to_owned),
-        crypto: plan.tls.provider().name().to_owned(),
+        crypto: provider.name().to_owned(),
     }
 }
 
@@ -68,6 +69,15 @@ pub fn run(
     around: &Surroundings<'_>,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<RunDocument, CannotRun> {
+    measure(plan, around, observe).map(|(document, _)| document)
+}
+
+/// As [`run`], with what the document was made of.
+pub(super) fn measure(
+    plan: &RunPlan,
+    around: &Surroundings<'_>,
+    observe: &mut dyn FnMut(Event<'_>),
+) -> Result<(RunDocument, Outcome), CannotRun> {
     let started_at = OffsetDateTime::now_utc();
     let read_cpu = || around.server.and_then(|server| (server.cpu)());
     let (mut cpu_before, mut cpu_after) = (None, None);
@@ -84,7 +94,7 @@ pub fn run(
         .server
         .zip(cpu_before.zip(cpu_after))
         .map(|(server, (before, after))| server_cost(server, after.saturating_sub(before), &outcome));
-    Ok(document(plan, around, &outcome, server, started_at))
+    Ok((document(plan, around, &outcome, server, started_at), outcome))
 }
 
 /// The server's cost. Where its time is only a few steps of the clock it was read from, the cost of an operation would be a rough guess.
@@ -107,7 +117,7 @@ fn document(
     let dropped = around.addresses.dropped.iter();
     RunDocument {
         schema: SCHEMA.to_owned(),
-        tool: tool(plan),
+        tool: tool(plan.tls.provider()),
         host: host::facts::read(),
         target: TargetRecord {
             url: plan.target.url.text.clone(),

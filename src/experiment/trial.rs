@@ -80,7 +80,7 @@ pub fn run(stop: &StopFlag, observe: &mut dyn FnMut(Step<'_>)) -> Result<TrialDo
         let failed = |reason: String| TrialError::Suite { suite, reason };
         let mut one = |per_connection, duration| -> Result<_, TrialError> {
             let plan = plan(&server, suite, &ca_file, per_connection, duration, two_cores).map_err(failed)?;
-            tool.get_or_insert_with(|| run::tool(&plan));
+            tool.get_or_insert_with(|| run::tool(plan.tls.provider()));
             execute(&plan, &server, stop, observe).map_err(failed)
         };
         let handshakes = one(RequestsPerConnection::HandshakeOnly, HANDSHAKES_FOR);

@@ -177,6 +177,42 @@ impl TlsPlan {
         })
     }
 
+    /// The same plan with one suite and one type of certificate, and the suite's version only.
+    ///
+    /// # Errors
+    /// A sentence, where the suite needs the other type of certificate or is left without a group.
+    pub fn narrowed(&self, suite: Suite, certificate: KeyType) -> Result<Self, String> {
+        let Self {
+            versions: _,
+            suites: _,
+            groups,
+            cert_type: _,
+            provider,
+            resumption,
+            trust,
+            verify,
+            identity,
+            alpn,
+            key_log,
+        } = self;
+        let choice = TlsChoice {
+            version: Some(suite.version()),
+            suites: vec![suite],
+            groups: groups.clone(),
+            cert_type: Some(certificate),
+            provider: *provider,
+        };
+        Ok(Self {
+            resumption: *resumption,
+            trust: trust.clone(),
+            verify: *verify,
+            identity: identity.clone(),
+            alpn: alpn.clone(),
+            key_log: key_log.clone(),
+            ..Self::new(choice)?
+        })
+    }
+
     fn resolve_suites(
         version: Option<TlsVersion>,
         named: Vec<Suite>,
@@ -292,6 +328,22 @@ mod tests {
         let only_13 = TlsChoice { groups: pq.clone(), version: Some(TlsVersion::V13), ..TlsChoice::default() };
         assert_eq!(TlsPlan::new(only_13.clone()).unwrap().groups(), pq);
         assert!(TlsPlan::new(TlsChoice { provider: Provider::Ring, ..only_13 }).unwrap_err().contains("aws-lc"));
+    }
+
+    #[test]
+    fn a_narrowed_plan_keeps_all_but_suite_and_certificate() {
+        let mut plan = TlsPlan::new(TlsChoice { groups: vec![Group::Secp256r1], ..TlsChoice::default() }).unwrap();
+        plan.trust = Trust::System;
+        plan.resumption = Resumption::Resumed;
+        plan.alpn.clear();
+        let narrow = plan.narrowed(Suite::ChaCha20Poly1305Sha256, KeyType::Rsa).unwrap();
+        assert_eq!(
+            (narrow.suites(), narrow.versions()),
+            (&[Suite::ChaCha20Poly1305Sha256][..], &[TlsVersion::V13][..])
+        );
+        assert_eq!((narrow.cert_type(), narrow.groups()), (Some(KeyType::Rsa), plan.groups()));
+        assert_eq!((&narrow.trust, narrow.resumption, narrow.alpn.len()), (&Trust::System, Resumption::Resumed, 0));
+        assert!(plan.narrowed(Suite::EcdheRsaAes128Gcm, KeyType::Ecdsa).is_err());
     }
 
     #[test]

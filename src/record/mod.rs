@@ -5,4 +5,5 @@
 pub(crate) mod fixture;
 pub mod folder;
 pub mod run;
+pub mod suites;
 pub mod trial;

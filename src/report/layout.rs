@@ -71,6 +71,11 @@ impl Page {
         }
     }
 
+    /// A line of its own above a table.
+    pub(super) fn heading(&mut self, text: &str) {
+        self.push(&clean(text));
+    }
+
     /// An empty line.
     pub(super) fn gap(&mut self) {
         self.text.push('\n');

@@ -51,6 +51,11 @@ impl Tolerance {
         (0.0..1.0).contains(&share).then_some(Self(share))
     }
 
+    /// The share.
+    pub fn share(self) -> f64 {
+        self.0
+    }
+
     fn log(self) -> f64 {
         self.0.ln_1p()
     }
