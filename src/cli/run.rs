@@ -15,6 +15,7 @@ use crate::host::preflight::{self, Needs, Shortfall};
 use crate::host::{cputime, limits};
 use crate::model::load::{Close, Pace, RequestsPerConnection, Unit};
 use crate::model::plan::RunPlan;
+use crate::model::tls::Trust;
 use crate::record::folder::ResultsFolder;
 use crate::record::run::{Remark, RunDocument};
 use crate::tls::config::ClientMaterial;
@@ -113,7 +114,7 @@ fn load_and_write(
     let server = source.as_deref().map(|source| MeteredServer { cpu: &cpu, source });
     let around = Surroundings { material, addresses: &addresses, server, stop: &stop };
     let quiet = args.output.quiet || args.output.no_progress;
-    let mut progress = Progress::new(plan.load.duration, !quiet);
+    let mut progress = Progress::new(plan.load.duration, !quiet, plan.tls.trust == Trust::Insecure);
     let result = experiment::run::run(plan, &around, &mut |event| progress.observe(&event));
     progress.finish();
     let document = result.map_err(|error| Failed::could_not_run(format!("{}: {error}", plan.target.url.text)))?;
