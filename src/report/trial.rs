@@ -29,6 +29,11 @@ pub fn text(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()>
         Some((generator, server)) => writeln!(out, "generator on core {generator}, server on core {server}")?,
         None => writeln!(out, "generator and server share the only core: the figures are those of both together")?,
     }
+    let runs = || document.suites.iter().flat_map(halves);
+    let invalid = runs().filter(|(run, _)| !run.verdict.valid).count();
+    if invalid > 0 {
+        writeln!(out, "INVALID: {invalid} of the {} runs below, marked with !", runs().count())?;
+    }
     if document.interrupted {
         writeln!(out, "INTERRUPTED: the remaining suites were not run")?;
     }
@@ -114,11 +119,17 @@ fn halves(row: &SuiteTrial) -> [(&RunDocument, &'static str); 2] {
 
 /// What a reader must know of a row, a line each.
 fn remarks(row: &SuiteTrial) -> Vec<String> {
-    let mut remarks = Vec::new();
-    for (run, what) in halves(row).into_iter().filter(|(run, _)| !run.verdict.valid) {
+    let codes = |run: &RunDocument| {
         let codes: Vec<_> = run.verdict.reasons.iter().map(|reason| reason.code.as_str()).collect();
-        remarks.push(format!("INVALID {what}: {}", clean(&codes.join(", "))));
-    }
+        clean(&codes.join(", "))
+    };
+    let invalid: Vec<_> = halves(row).into_iter().filter(|(run, _)| !run.verdict.valid).collect();
+    let mut remarks: Vec<_> = match invalid.as_slice() {
+        [(one, first), (other, second)] if codes(one) == codes(other) => {
+            vec![format!("INVALID {first} and {second}: {}", codes(one))]
+        }
+        all => all.iter().map(|(run, what)| format!("INVALID {what}: {}", codes(run))).collect(),
+    };
     for (run, what) in halves(row).into_iter().filter(|(run, _)| run.counts.failed > 0) {
         let (failed, attempted) = (units::count(run.counts.failed), units::count(run.counts.attempted));
         remarks.push(format!("FAILED {what}: {failed} of {attempted}"));
@@ -134,7 +145,11 @@ fn legend(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()> {
         writeln!(out, "   the generator's own delay.")?;
     }
     if runs().any(|run| !run.verdict.valid) {
-        writeln!(out, "!: INVALID: do not rely on the figures of this half of the row; the reason stands below it.")?;
+        writeln!(
+            out,
+            "!: INVALID: do not rely on the figures of this half of the row; the reason stands below it, and"
+        )?;
+        writeln!(out, "   in words in result.json.")?;
     }
     if runs().all(|run| run.counts.failed == 0) {
         writeln!(out, "Nothing failed.")?;
@@ -225,7 +240,22 @@ mod tests {
         for legend in ["≥: the generator was the limit", "!: INVALID: do not rely"] {
             assert!(lines.iter().any(|line| line.starts_with(legend)), "{text}");
         }
-        assert!(!text.contains("Nothing failed"), "{text}");
+        assert!(!text.contains("Nothing failed") && text.contains("INVALID: 1 of the 4 runs"), "{text}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_both_halves_is_said_once() {
+        let mut document = fixture::trial();
+        let row = &mut document.suites[1];
+        row.handshakes.verdict = row.requests.verdict.clone();
+        let text = shown(&document);
+        assert!(text.contains("\n  INVALID handshakes and requests: scheduling_gap, interrupted\n"), "{text}");
+        document.suites[1].handshakes.verdict.reasons.truncate(1);
+        let text = shown(&document);
+        assert!(
+            text.contains("\n  INVALID handshakes: scheduling_gap\n  INVALID requests: scheduling_gap, int"),
+            "{text}"
+        );
     }
 
     #[test]
