@@ -145,7 +145,7 @@ impl<'s> Worker<'s> {
         let timer =
             rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         poll.registry().register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
-        let configs = shared.addresses.iter().map(|_| shared.material.configs(2 * count + 8)).collect();
+        let configs = shared.addresses.iter().map(|_| shared.material.configs(count + 8)).collect();
         Ok(Self {
             shared,
             poll,
