@@ -7,7 +7,7 @@ use clap::Args;
 use super::args::{LoadArgs, OutputArgs, RequestArgs, ServerArgs, TlsArgs};
 use super::exit::{Failed, INCONCLUSIVE, one_line};
 use super::progress::Progress;
-use super::server_process::ServerProcess;
+use super::server_process::{ServerProcess, are_apart};
 use super::{dry_run, load, output, signals};
 use crate::engine::Addresses;
 use crate::experiment::run::Surroundings;
@@ -106,8 +106,9 @@ fn load_and_write(
         output::warn(&shortfall.text);
     }
     let stop = signals::stop_on_signal()?;
+    let apart = are_apart(&addresses, server);
     let server = server.map(ServerProcess::metered);
-    let around = Surroundings { material, addresses: &addresses, server, stop: &stop };
+    let around = Surroundings { material, addresses: &addresses, server, apart, stop: &stop };
     let quiet = args.output.quiet || args.output.no_progress;
     let mut progress = Progress::new(plan.load.duration, !quiet, plan.tls.trust == Trust::Insecure);
     let result = experiment::run::run(plan, &around, &mut |event| progress.observe(&event));

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{csv, text, trial};
+use super::{csv, text};
 use crate::record::fixture;
 use crate::record::run::RunDocument;
 
@@ -37,11 +37,6 @@ fn each_format_is_as_it_was() {
             rendered.push((golden.join(folder).join(name), out));
         }
     }
-    let document = fixture::trial();
-    let (mut table, mut suites) = (Vec::new(), Vec::new());
-    trial::text(&document, &mut table).unwrap();
-    trial::csv(&document, &mut suites).unwrap();
-    rendered.extend([(golden.join("trial/summary.txt"), table), (golden.join("trial/suites.csv"), suites)]);
     compare(&rendered);
 }
 

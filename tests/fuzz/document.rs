@@ -6,7 +6,7 @@ use std::path::Path;
 
 use shakedown::record::folder;
 use shakedown::record::run::{self, RunDocument};
-use shakedown::record::trial::{self, SuiteTrial, TrialDocument};
+use shakedown::record::suites::{self, SuitesDocument};
 use shakedown::report;
 
 type Render<'a> = &'a dyn Fn(&mut dyn io::Write) -> io::Result<()>;
@@ -45,23 +45,12 @@ fn check_run(path: &Path, document: &RunDocument) {
     assert!(again == *document, "it changed on the way: {document:?}");
 }
 
-fn check_trial(path: &Path, document: &RunDocument) {
-    let trial = TrialDocument {
-        schema: trial::SCHEMA.to_owned(),
-        tool: document.tool.clone(),
-        host: document.host.clone(),
-        started_at: document.started_at.clone(),
-        interrupted: document.interrupted,
-        cores: None,
-        suites: shakedown::model::suite::Suite::all()
-            .map(|suite| SuiteTrial { suite, handshakes: document.clone(), requests: document.clone() })
-            .collect(),
-    };
-    check_text(&|out| report::trial::text(&trial, out));
-    check_table(&|out| report::trial::csv(&trial, out));
-    std::fs::write(path, serde_json::to_string(&trial).expect("it was JSON")).expect("room for it");
-    let again: TrialDocument = folder::load(path, trial::SCHEMA).expect("what was written can be read");
-    assert!(again == trial, "it changed on the way: {trial:?}");
+fn check_suites(path: &Path, document: &SuitesDocument) {
+    check_text(&|out| report::suites::text(document, out));
+    check_table(&|out| report::suites::csv(document, out));
+    std::fs::write(path, serde_json::to_string(document).expect("it was JSON")).expect("room for it");
+    let again: SuitesDocument = folder::load(path, suites::SCHEMA).expect("what was written can be read");
+    assert!(again == *document, "it changed on the way: {document:?}");
 }
 
 /// The property.
@@ -71,6 +60,7 @@ pub(crate) fn check(input: &[u8]) {
     std::fs::write(path, input).expect("room for it");
     if let Ok(document) = folder::load::<RunDocument>(path, run::SCHEMA) {
         check_run(path, &document);
-        check_trial(path, &document);
+    } else if let Ok(document) = folder::load::<SuitesDocument>(path, suites::SCHEMA) {
+        check_suites(path, &document);
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::Event;
 use crate::engine::ledger::Metric;
 use crate::engine::outcome::{CannotRun, Outcome};
 use crate::model::suites::{Arm, Direction, Intensity, SuitesPlan, Workload};
-use crate::record::run::RunDocument;
+use crate::record::run::{Remark, RunDocument};
 use crate::record::suites::RoundRecord;
 use crate::stats::batches::Batches;
 use crate::stats::recorder::Recorder;
@@ -17,6 +17,9 @@ use crate::units::{self, Rate};
 
 /// The fewest steps of its clock that a server's CPU time must be to enter a round. A step more or less is noise that the rounds show.
 const SERVER_STEPS: u32 = 5;
+
+/// The reasons against a run that a busy machine gives.
+const NOISE: [&str; 2] = ["scheduling_gap", "dispatch_lag"];
 
 /// Batches of response times that are kept over all rounds, for their quantiles' intervals.
 const BATCHES: usize = 64;
@@ -61,15 +64,13 @@ impl Row {
         let Some(record) = self.rounds.last_mut() else { return };
         record.failed += taken.failed;
         record.repeated += taken.repeated;
-        if !taken.valid {
-            return;
-        }
-        if common {
+        if common && taken.valid {
             (record.response_p50_ns, record.response_p99_ns) = (taken.p50, taken.p99);
             self.responses.merge(&taken.responses);
             taken.batches.as_slice().iter().for_each(|batch| self.batches.push(batch));
-        } else {
+        } else if !common && taken.usable {
             record.rate_per_s = taken.rate;
+            record.disturbed = !taken.valid;
             record.client_limited = taken.client_limited;
             (record.client_cpu_ns, record.server_cpu_ns) = (taken.client_cpu_ns, taken.server_cpu_ns);
         }
@@ -79,6 +80,8 @@ impl Row {
 /// What is kept of one run.
 pub(super) struct Taken {
     pub(super) valid: bool,
+    /// Valid, or only disturbed by what every run of a busy machine is disturbed by.
+    pub(super) usable: bool,
     /// Handshakes or requests per second; `None` where there was none.
     pub(super) rate: Option<f64>,
     pub(super) client_limited: bool,
@@ -116,6 +119,7 @@ fn surroundings<'a>(
         material: of_arm.ok_or_else(|| CannotRun::Worker(format!("{arm} is not part of this comparison")))?,
         addresses: around.addresses,
         server: around.server,
+        apart: around.apart,
         stop: around.stop,
     })
 }
@@ -133,9 +137,12 @@ fn kept(document: &RunDocument, outcome: Outcome, workload: Workload, around: &S
     let quantile = |q| response?.quantile(q).filter(|found| !found.at_least)?.ns;
     let failed = document.counts.failed + document.counts.unsent;
     let Outcome { mut ledger, mut batches, .. } = outcome;
+    // What was asked for is what must have come: a page of another size is another workload.
+    let whole = is_whole(&ledger.counts, workload);
+    let noise = |reason: &Remark| NOISE.contains(&reason.code.as_str());
     Taken {
-        // What was asked for is what must have come: a page of another size is another workload.
-        valid: document.verdict.valid && is_whole(&ledger.counts, workload),
+        valid: document.verdict.valid && whole,
+        usable: document.verdict.reasons.iter().all(noise) && whole,
         rate: Some(rate).filter(|rate| *rate > 0.0 && document.counts.failed == 0),
         client_limited: document.verdict.limited_by.is_some(),
         client_cpu_ns: each(document.client.cpu_s),

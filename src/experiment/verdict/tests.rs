@@ -49,7 +49,7 @@ fn open(response_ns: u64, late: usize, lag_ns: u64) -> Outcome {
 }
 
 fn verdict(plan: &RunPlan, outcome: &Outcome) -> Verdict {
-    judge(plan, outcome, &describe::latencies(outcome), false)
+    judge(plan, outcome, &describe::latencies(outcome), true)
 }
 
 fn codes(remarks: &[Remark]) -> Vec<&str> {
@@ -178,7 +178,7 @@ fn what_weakens_the_run_is_told_in_every_verdict() {
     let mut plan = plan(None);
     plan.tls.trust = Trust::Insecure;
     plan.tls.key_log = Some("keys".into());
-    let found = judge(&plan, &outcome, &describe::latencies(&outcome), true);
+    let found = judge(&plan, &outcome, &describe::latencies(&outcome), false);
     assert_eq!(codes(&found.warnings), ["insecure", "key_log", "shared_host"]);
     let nothing = verdict(&plan, &Outcome::quiet(1));
     assert!(codes(&nothing.warnings).contains(&"nothing_measured"));
