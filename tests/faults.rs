@@ -105,24 +105,67 @@ impl Drop for Rivals {
     }
 }
 
+/// `program` on the first core only.
+fn pinned(program: &str) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0", program]);
+    command
+}
+
+/// The document of a run on a core that it shares with so many rivals, which must not be valid.
+fn starved(rivals: usize, args: &[&str]) -> RunDocument {
+    let rival = || pinned("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+    let _rivals = Rivals((0..rivals).map(|_| rival()).collect());
+    let server = Server::start(|_| Answer::ok());
+    let phases = ["-t", "1", "--warmup", "300ms", "--duration", "2s"];
+    let ended = start_by(pinned(env!("CARGO_BIN_EXE_shakedown")), &server, &[args, &phases].concat()).wait();
+    let document = ended.document();
+    assert_eq!(ended.code, Some(3), "{rivals} rivals, {args:?}: {:?}", document.verdict);
+    document
+}
+
 #[test]
 #[ignore = "needs taskset"]
 fn a_starved_generator_is_not_valid() {
     let _alone = alone();
-    let pinned = |program: &str| {
-        let mut command = Command::new("taskset");
-        command.args(["-c", "0", program]);
-        command
-    };
-    let rival = || pinned("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
-    let _rivals = Rivals((0..6).map(|_| rival()).collect());
-    let server = Server::start(|_| Answer::ok());
-    let args = ["--rate", "4000/s", "-c", "32", "-t", "1", "--warmup", "300ms", "--duration", "3s"];
-    let ended = start_by(pinned(env!("CARGO_BIN_EXE_shakedown")), &server, &args).wait();
-    let document = ended.document();
-    assert_eq!(ended.code, Some(3), "{:?}", document.verdict);
+    let document = starved(6, &["--rate", "4000/s", "-c", "32"]);
     let found = reasons(&document);
     assert!(found.contains(&"dispatch_lag") || found.contains(&"scheduling_gap"), "{found:?}");
+}
+
+#[test]
+#[ignore = "needs taskset"]
+fn one_rival_is_enough_in_a_closed_loop() {
+    let _alone = alone();
+    // The worker waits inside the poll, on the run queue: no sleep is too long and no work is interrupted.
+    for connections in ["1", "8", "64"] {
+        let document = starved(1, &["-c", connections]);
+        assert_eq!(reasons(&document), ["scheduling_gap"], "{connections} connections: {:?}", document.verdict);
+    }
+}
+
+#[test]
+fn ctrl_c_in_the_drain_leaves_a_complete_window_valid() {
+    let _alone = alone();
+    despite_noise(|| {
+        let server = Server::start(|request| {
+            // Whoever comes in the window's second half is answered in the drain.
+            if request.index >= 40 {
+                std::thread::sleep(Duration::from_millis(900));
+            }
+            Answer::ok()
+        });
+        let args = ["--rate", "40/s", "--arrivals", "constant", "-c", "64", "-t", "1", "--warmup", "0"];
+        let running = start(&server, &[&args[..], &["--duration", "2s"]].concat());
+        server.await_requests(79);
+        std::thread::sleep(Duration::from_millis(200));
+        running.signal(Signal::INT);
+        let document = running.wait().document();
+        assert_only_noise(&document);
+        assert!(!document.interrupted && document.throughput.window_s >= 2.0, "{:?}", document.throughput);
+        assert_eq!((document.counts.succeeded, document.counts.failed), (80, 0));
+        if document.verdict.valid { Ok(()) } else { Err(format!("{:?}", document.verdict.reasons)) }
+    });
 }
 
 #[test]

@@ -93,7 +93,18 @@ pub(super) fn tls_plan(args: &TlsArgs) -> Result<TlsPlan, Failed> {
         VerifyArg::Once => Verify::Once,
         VerifyArg::Every => Verify::Every,
     };
-    plan.identity = args.cert.clone().zip(args.key.clone()).map(|(cert, key)| ClientIdentity { cert, key });
+    plan.identity = match (&args.cert, &args.key) {
+        (Some(cert), Some(key)) => Some(ClientIdentity { cert: cert.clone(), key: key.clone() }),
+        (Some(cert), None) => {
+            let message = format!("--cert {} is nothing without its key; add --key FILE", cert.display());
+            return Err(Failed::Usage(message));
+        }
+        (None, Some(key)) => {
+            let message = format!("--key {} is nothing without its certificate; add --cert FILE", key.display());
+            return Err(Failed::Usage(message));
+        }
+        (None, None) => None,
+    };
     if matches!(args.alpn, AlpnArg::None) {
         plan.alpn.clear();
     }

@@ -2,6 +2,7 @@
 //! that knows clap and indicatif.
 
 mod args;
+mod dry_run;
 mod exit;
 mod load;
 mod output;
@@ -11,6 +12,7 @@ mod run;
 mod serve;
 mod signals;
 mod trial;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -24,7 +26,8 @@ use exit::Failed;
 /// Without a command it starts an endpoint of its own on this machine, loads it with each of the nine suites for a few seconds, and
 /// prints one table.
 #[derive(Debug, Parser)]
-#[command(name = "shakedown", version, max_term_width = 110)]
+#[command(name = "shakedown", version = env!("SHAKEDOWN_VERSION"), max_term_width = 110)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -36,9 +39,9 @@ struct Cli {
 enum Command {
     /// One load run against an HTTPS endpoint
     Run(Box<run::RunArgs>),
-    /// The embedded HTTPS endpoint alone: all nine suites, both certificates, until SIGTERM
+    /// The embedded HTTPS endpoint alone: nine suites, RSA and ECDSA certificates, until Ctrl-C or SIGTERM
     Serve(serve::ServeArgs),
-    /// Render a result again: text or CSV, without a rerun
+    /// A result rendered again, as text or CSV, without a rerun
     Report(report::ReportArgs),
 }
 
@@ -46,10 +49,14 @@ enum Command {
 pub fn main() -> ExitCode {
     let Cli { command, trial } = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // clap knows where help and errors go; a closed pipe is nobody's fault.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
+        Err(error) if error.use_stderr() => {
+            let typed: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+            return Failed::Usage(usage::sentence(&error, &typed)).tell();
+        }
+        Err(help) => {
+            // A closed pipe is nobody's fault.
+            let _ = help.print();
+            return ExitCode::SUCCESS;
         }
     };
     let result = match command {

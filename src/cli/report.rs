@@ -15,15 +15,15 @@ use crate::report;
 enum Format {
     /// The summary for people
     Text,
-    /// One row
+    /// summary.csv: one row for the run; of a trial, suites.csv: a row for each suite and workload
     Csv,
-    /// One row for each second
+    /// series.csv: one row for each second
     CsvSeries,
-    /// One row for each quantile of each latency
+    /// quantiles.csv: one row for each quantile of each latency
     CsvQuantiles,
 }
 
-/// Render a result again: text or CSV, without a rerun
+/// A result rendered again, as text or CSV, without a rerun
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
     /// A results folder, or the result.json in it
@@ -39,10 +39,14 @@ pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
     let schema = folder::schema_of(&path).map_err(Failed::could_not_run)?;
     if schema == trial::SCHEMA {
         let document: trial::TrialDocument = folder::load(&path, trial::SCHEMA).map_err(Failed::could_not_run)?;
-        output::print(|out| match args.format {
-            Format::Text => report::trial::text(&document, out),
-            Format::Csv | Format::CsvSeries | Format::CsvQuantiles => report::trial::csv(&document, out),
-        })?;
+        match args.format {
+            Format::Text => output::print(|out| report::trial::text(&document, out))?,
+            Format::Csv => output::print(|out| report::trial::csv(&document, out))?,
+            Format::CsvSeries | Format::CsvQuantiles => {
+                let path = path.display();
+                return Err(Failed::usage(format!("--format: {path} is a trial, which has text and csv only")));
+            }
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let document: run::RunDocument = folder::load(&path, run::SCHEMA).map_err(Failed::could_not_run)?;
@@ -53,4 +57,20 @@ pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
         Format::CsvQuantiles => report::csv::quantiles(&document, out),
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::fixture;
+
+    #[test]
+    fn a_trial_has_no_table_of_seconds() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(DOCUMENT), serde_json::to_vec(&fixture::trial()).unwrap()).unwrap();
+        for format in [Format::CsvSeries, Format::CsvQuantiles] {
+            let refused = execute(&ReportArgs { document: folder.path().to_owned(), format }).unwrap_err();
+            assert!(matches!(refused, Failed::Usage(text) if text.contains("text and csv only")));
+        }
+    }
 }

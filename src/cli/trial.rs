@@ -15,6 +15,7 @@ use crate::report;
 
 /// What the trial takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Without a command")]
 pub(super) struct TrialArgs {
     /// The folder for all outputs, new or empty [default: results/<UTC stamp>-trial-localhost]
     #[arg(long, value_name = "DIR")]
@@ -25,7 +26,7 @@ pub(super) struct TrialArgs {
     /// Prints the document, and only it, on stdout
     #[arg(long)]
     json: bool,
-    /// Prints nothing but errors
+    /// Prints no table and shows no progress
     #[arg(short, long)]
     quiet: bool,
 }
@@ -75,7 +76,7 @@ fn bar(wanted: bool) -> ProgressBar {
     let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(None, target);
     // The template is a constant: a mistake in it would show in every trial.
-    if let Ok(style) = ProgressStyle::with_template("{bar:24} suite {pos}/{len}  {msg}  about {eta} left") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:16} suite {pos}/{len}  {msg}  about {eta} left") {
         bar.set_style(style.progress_chars("━╸─"));
     }
     bar.enable_steady_tick(std::time::Duration::from_millis(250));

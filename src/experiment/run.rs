@@ -14,6 +14,9 @@ use crate::model::plan::RunPlan;
 use crate::record::run::{DroppedAddress, RunDocument, SCHEMA, ServerCost, TargetRecord, Tool};
 use crate::tls::config::ClientMaterial;
 
+/// A server's CPU time must be this many steps of its clock: then each of the two readings is off by 2 % at most.
+const STEPS: u32 = 50;
+
 /// Reads the CPU time that the server has used so far; `None` where it cannot be read any more.
 pub type ServerCpu<'a> = &'a dyn Fn() -> Option<Duration>;
 
@@ -22,6 +25,8 @@ pub type ServerCpu<'a> = &'a dyn Fn() -> Option<Duration>;
 pub struct MeteredServer<'a> {
     /// Reads it.
     pub cpu: ServerCpu<'a>,
+    /// The steps in which the reading grows.
+    pub resolution: Duration,
     /// Where the figure is from, in words: `embedded`, `pid 4711`.
     pub source: &'a str,
 }
@@ -75,12 +80,19 @@ pub fn run(
         observe(event);
     };
     let outcome = crate::engine::run(plan, around.material, &around.addresses.used, around.stop, &mut watch)?;
-    let server = around.server.zip(cpu_before.zip(cpu_after)).map(|(server, (before, after))| {
-        let cpu_s = after.saturating_sub(before).as_secs_f64();
-        let (cpu_ns_per_request, cpu_ns_per_handshake) = describe::cost_per_operation(&outcome, cpu_s);
-        ServerCost { cpu_s, cpu_ns_per_request, cpu_ns_per_handshake, source: server.source.to_owned() }
-    });
+    let server = around
+        .server
+        .zip(cpu_before.zip(cpu_after))
+        .map(|(server, (before, after))| server_cost(server, after.saturating_sub(before), &outcome));
     Ok(document(plan, around, &outcome, server, started_at))
+}
+
+/// The server's cost. Where its time is only a few steps of the clock it was read from, the cost of an operation would be a rough guess.
+fn server_cost(server: MeteredServer<'_>, cpu: Duration, outcome: &Outcome) -> ServerCost {
+    let cpu_s = cpu.as_secs_f64();
+    let (cpu_ns_per_request, cpu_ns_per_handshake) =
+        if cpu >= server.resolution * STEPS { describe::cost_per_operation(outcome, cpu_s) } else { (None, None) };
+    ServerCost { cpu_s, cpu_ns_per_request, cpu_ns_per_handshake, source: server.source.to_owned() }
 }
 
 fn document(

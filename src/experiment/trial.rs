@@ -146,7 +146,7 @@ fn execute(
     let material = ClientMaterial::load(&plan.tls).map_err(|error| error.to_string())?;
     let addresses = Addresses { used: vec![server.addr()], dropped: Vec::new() };
     let cpu = || Some(server.counters().cpu);
-    let server = Some(MeteredServer { cpu: &cpu, source: "embedded" });
+    let server = Some(MeteredServer { cpu: &cpu, resolution: Duration::from_nanos(1), source: "embedded" });
     let around = Surroundings { material: &material, addresses: &addresses, server, stop };
     run::run(plan, &around, &mut |event| observe(Step::Run(event))).map_err(|error| error.to_string())
 }

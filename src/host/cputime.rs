@@ -31,6 +31,11 @@ impl Stat {
     }
 }
 
+/// The step in which the kernel counts the CPU time of processes.
+pub fn tick() -> Duration {
+    Duration::from_secs(1) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100)
+}
+
 /// CPU time, user and system, that the process `pid` and all its descendants have used since each began. Children that
 /// have ended and were waited for stay counted, so that the figure only grows while the tree lives; a process that was
 /// adopted by another parent leaves the tree. The kernel counts in ticks, as a rule of 10 ms.
@@ -49,8 +54,7 @@ pub fn process_tree_cpu(pid: u32) -> io::Result<Duration> {
     }
     let ticks = tree_ticks(&processes, pid)
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no process {pid} on this machine")))?;
-    let per_second = rustix::param::clock_ticks_per_second();
-    Ok(Duration::from_secs_f64(ticks as f64 / per_second as f64))
+    Ok(Duration::from_secs_f64(ticks as f64 * tick().as_secs_f64()))
 }
 
 /// The ticks of `root` and its descendants; `None` where `root` is not there.

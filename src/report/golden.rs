@@ -2,9 +2,9 @@
 //! `UPDATE_GOLDEN=1 cargo test --lib golden`, and read the difference.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{csv, text};
+use super::{csv, text, trial};
 use crate::record::fixture;
 use crate::record::run::RunDocument;
 
@@ -29,18 +29,30 @@ fn each_format_is_as_it_was() {
         ("run-handshakes", fixture::handshakes()),
     ];
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let mut differing = Vec::new();
+    let mut rendered: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     for (folder, document) in &documents {
         for (name, render) in formats {
-            let mut rendered = Vec::new();
-            render(document, &mut rendered).unwrap();
-            let path = golden.join(folder).join(name);
-            if std::env::var_os("UPDATE_GOLDEN").is_some() {
-                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                std::fs::write(&path, &rendered).unwrap();
-            } else if std::fs::read(&path).ok().as_ref() != Some(&rendered) {
-                differing.push(path);
-            }
+            let mut out = Vec::new();
+            render(document, &mut out).unwrap();
+            rendered.push((golden.join(folder).join(name), out));
+        }
+    }
+    let document = fixture::trial();
+    let (mut table, mut suites) = (Vec::new(), Vec::new());
+    trial::text(&document, &mut table).unwrap();
+    trial::csv(&document, &mut suites).unwrap();
+    rendered.extend([(golden.join("trial/summary.txt"), table), (golden.join("trial/suites.csv"), suites)]);
+    compare(&rendered);
+}
+
+fn compare(rendered: &[(PathBuf, Vec<u8>)]) {
+    let mut differing = Vec::new();
+    for (path, rendered) in rendered {
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, rendered).unwrap();
+        } else if std::fs::read(path).ok().as_ref() != Some(rendered) {
+            differing.push(path);
         }
     }
     assert!(differing.is_empty(), "UPDATE_GOLDEN=1 accepts what changed in {differing:?}");

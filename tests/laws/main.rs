@@ -2,6 +2,7 @@
 //! scheduled arrives, a queue's waiting is measured in full, each misbehaviour has its name, and as many are counted as were asked for.
 
 mod arrivals;
+mod bounded;
 #[path = "../common/mod.rs"]
 mod common;
 mod counts;
