@@ -3,6 +3,7 @@
 
 pub mod batches;
 pub mod interval;
+pub mod order;
 pub mod recorder;
 pub mod steady;
 pub mod summary;
