@@ -26,7 +26,7 @@ pub(super) fn cores() -> NonZeroUsize {
 }
 
 /// A seed that differs from run to run; it is written into the document, so that the run can be repeated.
-fn fresh_seed() -> u64 {
+pub(super) fn fresh_seed() -> u64 {
     RandomState::new().hash_one(std::process::id()) >> 32
 }
 

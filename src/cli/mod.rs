@@ -2,6 +2,7 @@
 //! that knows clap and indicatif.
 
 mod args;
+mod crypto;
 mod exit;
 mod load;
 mod output;
@@ -36,6 +37,8 @@ struct Cli {
 enum Command {
     /// One load run against an HTTPS endpoint
     Run(Box<run::RunArgs>),
+    /// AEAD and handshake primitives on this CPU, by library; no network
+    Crypto(crypto::CryptoArgs),
     /// The embedded HTTPS endpoint alone: all nine suites, both certificates, until SIGTERM
     Serve(serve::ServeArgs),
     /// Render a result again: text or CSV, without a rerun
@@ -55,6 +58,7 @@ pub fn main() -> ExitCode {
     let result = match command {
         None => trial::execute(&trial),
         Some(Command::Run(args)) => run::execute(&args),
+        Some(Command::Crypto(args)) => crypto::execute(&args),
         Some(Command::Serve(args)) => serve::execute(&args),
         Some(Command::Report(args)) => report::execute(&args),
     };

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::exit::Failed;
 use super::output;
 use crate::record::folder::{self, DOCUMENT};
-use crate::record::{run, trial};
+use crate::record::{crypto, run, trial};
 use crate::report;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -42,6 +42,14 @@ pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
         output::print(|out| match args.format {
             Format::Text => report::trial::text(&document, out),
             Format::Csv | Format::CsvSeries | Format::CsvQuantiles => report::trial::csv(&document, out),
+        })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if schema == crypto::SCHEMA {
+        let document: crypto::CryptoDocument = folder::load(&path, crypto::SCHEMA).map_err(Failed::could_not_run)?;
+        output::print(|out| match args.format {
+            Format::Text => report::crypto::text(&document, out),
+            Format::Csv | Format::CsvSeries | Format::CsvQuantiles => report::crypto::csv(&document, out),
         })?;
         return Ok(ExitCode::SUCCESS);
     }
