@@ -321,20 +321,27 @@ fn what_cannot_be_is_refused_in_one_line() {
     }
 }
 
+/// A run that gets SIGINT after `wait`.
+fn interrupted(out: &Path, wait: Duration) -> Output {
+    let mut command = binary();
+    command
+        .args(["crypto", "--provider", "ring", "--time", "20ms", "--repetitions", "500", "--json", "--out"])
+        .arg(out);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(wait);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    child.wait_with_output().unwrap()
+}
+
 #[test]
 fn an_interrupted_run_keeps_what_it_has_measured() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let mut command = binary();
-    command
-        .args(["crypto", "--provider", "ring", "--time", "20ms", "--repetitions", "50", "--json", "--out"])
-        .arg(&out);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_secs(4));
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    let ended = child.wait_with_output().unwrap();
+    // A busy machine may not have come to its first figure when the signal comes, and says so.
+    let ended = [2, 8, 32].map(Duration::from_secs).into_iter().map(|wait| interrupted(&out, wait));
+    let ended = ended.into_iter().find(|ended| ended.status.code() != Some(4)).expect("something is measured in time");
     assert_eq!(ended.status.code(), Some(3), "{}", text(&ended.stderr));
     let document: CryptoDocument = serde_json::from_slice(&ended.stdout).unwrap();
     assert!(document.interrupted && !document.aead.is_empty());
-    assert!(document.aead.iter().all(|row| row.speed.repetitions < 50));
+    assert!(document.aead.iter().all(|row| row.speed.repetitions < 500));
 }
