@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{binary, despite_noise, names_in};
+use common::noise::despite_noise;
+use common::{binary, names_in};
 use rustix::process::{Pid, Signal, kill_process};
 use shakedown::bench::exchange::Exchange;
 use shakedown::bench::lane::{Lane, LaneSpec};

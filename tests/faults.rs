@@ -7,19 +7,11 @@ use std::process::{Child, Command};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use common::noise::{alone, despite_noise};
 use common::server::{Answer, Server};
-use common::{assert_only_noise, despite_noise, names_in, quantile_s, reasons, start, start_by};
+use common::{assert_only_noise, names_in, quantile_s, reasons, start, start_by};
 use rustix::process::Signal;
 use shakedown::record::run::RunDocument;
-
-/// Held by each test: all of them look at the clock.
-static MACHINE: Mutex<()> = Mutex::new(());
-
-macro_rules! alone {
-    () => {
-        let _alone = MACHINE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    };
-}
 
 /// For how long the generator, or the server, is stopped.
 const STOP: Duration = Duration::from_millis(500);
@@ -66,7 +58,7 @@ fn with_stopped_generator(args: &[&str], requests_before: u64) -> RunDocument {
 
 #[test]
 fn an_open_loop_whose_generator_was_stopped_is_not_valid() {
-    alone!();
+    let _alone = alone();
     let document = with_stopped_generator(&OPEN, 300);
     assert!(reasons(&document).contains(&"dispatch_lag"), "{:?}", document.verdict);
     let longest = document.client.workers[0].dispatch_lag_max_ns.unwrap();
@@ -75,7 +67,7 @@ fn an_open_loop_whose_generator_was_stopped_is_not_valid() {
 
 #[test]
 fn a_closed_loop_whose_generator_was_stopped_is_not_valid() {
-    alone!();
+    let _alone = alone();
     let args = ["-c", "2", "-t", "1", "--warmup", "300ms", "--duration", "3s"];
     let document = with_stopped_generator(&args, 500);
     assert_eq!(reasons(&document), ["scheduling_gap"]);
@@ -84,7 +76,7 @@ fn a_closed_loop_whose_generator_was_stopped_is_not_valid() {
 
 #[test]
 fn a_server_that_stands_still_as_long_is_measured() {
-    alone!();
+    let _alone = alone();
     despite_noise(|| {
         let first = Mutex::new(None::<Instant>);
         let server = Server::start(move |request| {
@@ -113,29 +105,72 @@ impl Drop for Rivals {
     }
 }
 
+/// `program` on the first core only.
+fn pinned(program: &str) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0", program]);
+    command
+}
+
+/// The document of a run on a core that it shares with so many rivals, which must not be valid.
+fn starved(rivals: usize, args: &[&str]) -> RunDocument {
+    let rival = || pinned("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+    let _rivals = Rivals((0..rivals).map(|_| rival()).collect());
+    let server = Server::start(|_| Answer::ok());
+    let phases = ["-t", "1", "--warmup", "300ms", "--duration", "2s"];
+    let ended = start_by(pinned(env!("CARGO_BIN_EXE_shakedown")), &server, &[args, &phases].concat()).wait();
+    let document = ended.document();
+    assert_eq!(ended.code, Some(3), "{rivals} rivals, {args:?}: {:?}", document.verdict);
+    document
+}
+
 #[test]
 #[ignore = "needs taskset"]
 fn a_starved_generator_is_not_valid() {
-    alone!();
-    let pinned = |program: &str| {
-        let mut command = Command::new("taskset");
-        command.args(["-c", "0", program]);
-        command
-    };
-    let rival = || pinned("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
-    let _rivals = Rivals((0..6).map(|_| rival()).collect());
-    let server = Server::start(|_| Answer::ok());
-    let args = ["--rate", "4000/s", "-c", "32", "-t", "1", "--warmup", "300ms", "--duration", "3s"];
-    let ended = start_by(pinned(env!("CARGO_BIN_EXE_shakedown")), &server, &args).wait();
-    let document = ended.document();
-    assert_eq!(ended.code, Some(3), "{:?}", document.verdict);
+    let _alone = alone();
+    let document = starved(6, &["--rate", "4000/s", "-c", "32"]);
     let found = reasons(&document);
     assert!(found.contains(&"dispatch_lag") || found.contains(&"scheduling_gap"), "{found:?}");
 }
 
 #[test]
+#[ignore = "needs taskset"]
+fn one_rival_is_enough_in_a_closed_loop() {
+    let _alone = alone();
+    // The worker waits inside the poll, on the run queue: no sleep is too long and no work is interrupted.
+    for connections in ["1", "8", "64"] {
+        let document = starved(1, &["-c", connections]);
+        assert_eq!(reasons(&document), ["scheduling_gap"], "{connections} connections: {:?}", document.verdict);
+    }
+}
+
+#[test]
+fn ctrl_c_in_the_drain_leaves_a_complete_window_valid() {
+    let _alone = alone();
+    despite_noise(|| {
+        let server = Server::start(|request| {
+            // Whoever comes in the window's second half is answered in the drain.
+            if request.index >= 40 {
+                std::thread::sleep(Duration::from_millis(900));
+            }
+            Answer::ok()
+        });
+        let args = ["--rate", "40/s", "--arrivals", "constant", "-c", "64", "-t", "1", "--warmup", "0"];
+        let running = start(&server, &[&args[..], &["--duration", "2s"]].concat());
+        server.await_requests(79);
+        std::thread::sleep(Duration::from_millis(200));
+        running.signal(Signal::INT);
+        let document = running.wait().document();
+        assert_only_noise(&document);
+        assert!(!document.interrupted && document.throughput.window_s >= 2.0, "{:?}", document.throughput);
+        assert_eq!((document.counts.succeeded, document.counts.failed), (80, 0));
+        if document.verdict.valid { Ok(()) } else { Err(format!("{:?}", document.verdict.reasons)) }
+    });
+}
+
+#[test]
 fn a_run_ended_by_ctrl_c_is_written_as_interrupted() {
-    alone!();
+    let _alone = alone();
     for pace in [&["--rate", "200/s", "--arrivals", "constant"][..], &["-t", "2"]] {
         let server = slow_server();
         let document = interrupted(&server, &[pace, &["-c", "8", "--warmup", "0", "--duration", "30s"]].concat(), 100);
@@ -149,7 +184,7 @@ fn a_run_ended_by_ctrl_c_is_written_as_interrupted() {
 
 #[test]
 fn ctrl_c_in_the_warm_up_ends_the_run_at_once() {
-    alone!();
+    let _alone = alone();
     for pace in [&["--rate", "100/s"][..], &["-t", "2"]] {
         let server = slow_server();
         let document = interrupted(&server, &[pace, &["-c", "8", "--warmup", "15s", "--duration", "15s"]].concat(), 50);
@@ -160,7 +195,7 @@ fn ctrl_c_in_the_warm_up_ends_the_run_at_once() {
 
 #[test]
 fn the_second_ctrl_c_ends_the_process() {
-    alone!();
+    let _alone = alone();
     let server = Server::start(|request| if request.index < 20 { Answer::ok() } else { Answer::Hang });
     let running = start(&server, &["-c", "2", "--warmup", "0", "--duration", "30s", "--timeout", "20s"]);
     server.await_requests(22);

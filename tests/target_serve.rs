@@ -366,6 +366,21 @@ fn failed_handshakes_are_counted_by_cause() {
 }
 
 #[test]
+fn a_reset_before_the_clients_finished_is_a_failed_handshake() {
+    let server = start(&config());
+    let client = Offer::all().client(&server);
+    let mut tcp = TcpStream::connect(client.addr).unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut session = ClientConnection::new(Arc::clone(&client.config), name).unwrap();
+    session.write_tls(&mut tcp).unwrap();
+    rustix::net::sockopt::set_socket_linger(&tcp, Some(Duration::ZERO)).unwrap();
+    drop(tcp);
+    let report = eventually(&server, |report| !report.failed_handshakes.is_empty());
+    let failed: Vec<_> = report.failed_handshakes.iter().map(|row| (row.cause.as_str(), row.count)).collect();
+    assert_eq!((failed, report.handshakes.len()), (vec![("connection reset", 1)], 0));
+}
+
+#[test]
 fn stop_lets_answers_out_closes_idle_connections_and_is_bounded() {
     let server = start(&Config { threads: 2, ..config() });
     let client = Offer::all().client(&server);

@@ -21,62 +21,131 @@ struct Refusal {
     stderr: String,
 }
 
-/// Runs the binary with `run` and `args`, in a folder of its own where it leaves nothing.
+/// Runs the binary with `args`, in a folder of its own where it leaves nothing.
 fn refuse(args: &[&str]) -> Refusal {
     let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("a/b");
-    let ended = binary().current_dir(folder.path()).arg("run").args(args).arg("--out").arg(&out).output().unwrap();
+    let ended = binary().current_dir(folder.path()).args(args).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let refusal = Refusal { code: ended.status.code(), stdout: text(ended.stdout), stderr: text(ended.stderr) };
     assert_eq!(names_in(folder.path()), [""; 0], "{args:?} left something behind");
     refusal
 }
 
-/// `args` end with `code`, an error that holds all of `parts`, and no word on stdout.
-fn assert_refused(args: &[&str], code: i32, parts: &[&str]) {
+/// `args` end with `code`, one line of error that holds all of `parts`, and no word on stdout.
+fn assert_refused_by(args: &[&str], code: i32, parts: &[&str]) {
     let Refusal { code: found, stdout, stderr } = refuse(args);
     assert_eq!(found, Some(code), "{args:?}: {stderr}");
     assert!(stdout.is_empty() && stderr.starts_with("error: ") && !stderr.contains("panicked"), "{args:?}: {stderr}");
-    // clap adds its own usage below; our own sentences are one line.
-    let by_clap = stderr.contains("try '--help'");
-    assert!(by_clap || stderr.trim_end().lines().count() == 1, "{args:?}: {stderr}");
-    assert!(!by_clap || code == 2, "{args:?}: {stderr}");
+    assert!(stderr.ends_with('\n') && stderr.lines().count() == 1, "{args:?}: {stderr}");
+    assert!(!stderr.trim_end().contains(char::is_control), "{args:?}: {stderr:?}");
     for part in parts {
         assert!(stderr.contains(part), "{args:?}: '{part}' is not in: {stderr}");
     }
 }
 
+/// The same of the command `run`.
+fn assert_refused(args: &[&str], code: i32, parts: &[&str]) {
+    assert_refused_by(&[&["run", "--out", "a/b"], args].concat(), code, parts);
+}
+
 #[test]
 fn a_wrong_value_is_named_with_what_was_expected() {
     assert_refused(&["http://127.0.0.1:1/"], 2, &["http://127.0.0.1:1/", "https:// only"]);
-    assert_refused(&["--rate", "5"], 2, &["<URL>"]);
-    assert_refused(&[URL, "--rate=-5"], 2, &["--rate", "2000/s"]);
+    assert_refused(&["--rate", "5"], 2, &["<URL> is missing", "shakedown run <URL>"]);
     for (option, value, parts) in [
         ("--suite", "TLS_AES_128_GCM", &["nearest: TLS_AES_128_GCM_SHA256"][..]),
         ("--suite", "ECDHE-RSA-AES256-SHA", &["nearest: ECDHE-RSA-AES128-SHA256"]),
         ("--group", "P-257", &["P-256", "X25519"]),
         ("--rate", "0", &["2000/s"]),
+        ("--rate", "-5", &["2000/s"]),
         ("--rate", "fast", &["2000/s"]),
         ("--rate", "5/fortnight", &["600/min"]),
         ("--duration", "30", &["30s"]),
-        ("--duration", "0", &["too short", "100ms"]),
+        ("--duration", "-1s", &["30s"]),
+        ("--warmup", "-1s", &["30s"]),
         ("--timeout", "soon", &["30s"]),
-        ("--connections", "0", &[]),
-        ("--threads", "0", &[]),
-        ("--connections", "many", &[]),
-        ("--requests-per-connection", "some", &[]),
+        ("--connections", "0", &["from 1 on"]),
+        ("--connections", "-1", &["from 1 on"]),
+        ("--connections", "many", &["from 1 on"]),
+        ("--connections", "99999999999999999999", &["counted"]),
+        ("--connect-concurrency", "0", &["from 1 on"]),
+        ("--threads", "0", &["from 1 on"]),
+        ("--requests", "0", &["from 1 on"]),
+        ("--seed", "-1", &["from 0 on"]),
+        ("--requests-per-connection", "some", &["'unlimited'", "0 for handshakes only"]),
         ("--resumption", "1.5", &["between 0 and 1"]),
+        ("--resumption", "-0.5", &["between 0 and 1"]),
         ("--expect-status", "99", &["2xx"]),
         ("--abort-on", "rubbish", &["errors > 50%"]),
         ("--header", "nocolon", &["Name: value"]),
-        ("--header", "A: b\r\nC: d", &[]),
-        ("--tls", "1.1", &["1.2", "1.3"]),
+        ("--tls", "1.1", &["1.2, 1.3 or any"]),
         ("--body-size", "huge", &["16KiB"]),
-        ("--source-ip", "203.0.113.9", &["cannot be used on this machine"]),
-        ("--server-pid", "999999999", &["no process"]),
-        ("--bogus", "x", &["unexpected argument"]),
+        ("--body-size", "-1", &["16KiB"]),
+        ("--source-ip", "1.2.3", &["192.0.2.7"]),
+        ("--server-pid", "x", &["the number of a process"]),
+        ("--connect-to", "host", &["HOST:PORT"]),
     ] {
-        assert_refused(&[URL, option, value], 2, &[&[option], parts].concat());
+        assert_refused(&[URL, option, value], 2, &[&[&*format!("error: {option} '{value}' is not ")], parts].concat());
+    }
+    for (option, value, parts) in [
+        ("--duration", "0", &["--duration 0s", "too short", "100ms"][..]),
+        ("--timeout", "0", &["--timeout 0s", "1ms to 1h"]),
+        ("--header", "A: b\r\nC: d", &["--header 'A: b\u{fffd}\u{fffd}C: d'", "control character"]),
+        ("--method", "CONNECT", &["--method 'CONNECT'", "tunnel"]),
+        ("--source-ip", "203.0.113.9", &["--source-ip 203.0.113.9", "cannot be used on this machine"]),
+        ("--server-pid", "999999999", &["--server-pid 999999999", "no process"]),
+        ("--bogus", "x", &["--bogus is not an option of `shakedown run`", "`shakedown run --help`"]),
+        ("--conections", "5", &["--conections", "did you mean --connections?"]),
+        ("--insecure", "yes", &["'yes' is one argument too many"]),
+        ("--insecure=yes", "--quiet", &["--insecure takes no further value, and 'yes' is one"]),
+        ("--rate", "--json", &["--rate '--json' is not a rate"]),
+        ("--json", "--json", &["--json is given more than once"]),
+        ("--json", "--rate", &["--rate needs a value: --rate <RATE>"]),
+        ("--json", "--tls", &["--tls needs a value", "1.2, 1.3 or any"]),
+    ] {
+        assert_refused(&[URL, option, value], 2, parts);
+    }
+}
+
+#[test]
+fn every_command_refuses_in_one_line() {
+    for (args, code, parts) in [
+        (&["bogus"][..], 2, &["'bogus' is no command", "`shakedown --help`"][..]),
+        (&["serv"], 2, &["'serv' is no command", "did you mean serve?"]),
+        (&["help", "bogus"], 2, &["'bogus' is no command"]),
+        (&[URL], 2, &["`shakedown run https://127.0.0.1:1/`"]),
+        (&["--bogus"], 2, &["--bogus is not an option of `shakedown`"]),
+        (&["--json", "run", URL], 2, &["--json stands before the command", "`shakedown run … --json`"]),
+        (&["run", URL, "--rate", "--method", "GET"], 2, &["--rate needs a value, and --method is none"]),
+        (&["report"], 2, &["<DOC> is missing"]),
+        (&["report", "missing"], 4, &["cannot read missing: No such file"]),
+        (&["report", "/", "--format", "xml"], 2, &["--format 'xml'", "text, csv, csv-series or csv-quantiles"]),
+        (&["serve", "--threads", "0"], 2, &["--threads '0'", "from 1 on"]),
+        (&["serve", "--threads", "2000"], 2, &["--threads 2000", "between 1 and 1024"]),
+        (&["serve", "--listen", "here"], 2, &["--listen 'here'", "127.0.0.1:8443"]),
+        (&["serve", "--listen", "203.0.113.9:0"], 4, &["--listen", "203.0.113.9:0", "Cannot assign"]),
+        (&["serve", "--listen", "127.0.0.1:0", "--name", "bücher"], 2, &["--name bücher", "DNS names"]),
+        (&["serve", "--listen", "127.0.0.1:0", "--write-ca", "a/ca.pem"], 4, &["--write-ca", "a/ca.pem: No such file"]),
+    ] {
+        assert_refused_by(args, code, parts);
+    }
+}
+
+#[test]
+fn the_version_names_the_commit_that_was_built() {
+    let Refusal { code, stdout, stderr } = refuse(&["--version"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let Some(commit) = option_env!("SHAKEDOWN_COMMIT") else {
+        assert_eq!(stdout, format!("shakedown {}\n", env!("CARGO_PKG_VERSION")));
+        return;
+    };
+    assert_eq!(stdout, format!("shakedown {} ({commit})\n", env!("CARGO_PKG_VERSION")));
+    // Whoever builds may name a commit; what the build script found is the repository's own.
+    if let Some(hash) = commit.strip_suffix("-dirty").or(Some(commit)).filter(|hash| hash.len() == 12) {
+        let mut git = std::process::Command::new("git");
+        git.args(["rev-parse", "HEAD"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        let Ok(head) = git.output() else { return };
+        assert!(String::from_utf8(head.stdout).unwrap().starts_with(hash), "{commit}");
     }
 }
 
@@ -90,10 +159,11 @@ fn contradictions_name_both_sides() {
         (&["--tls", "1.2", "--suite", "TLS_AES_128_GCM_SHA256"], &["TLS_AES_128_GCM_SHA256", "--tls"]),
         (&["--tls", "1.3", "--suite", "ECDHE-RSA-AES128-SHA256"], &["AES_128_CBC_SHA256", "--tls"]),
         (&["--insecure", "--ca", "x"], &["--insecure", "--ca"]),
-        (&["--cert", "x"], &["--key"]),
-        (&["--key", "x"], &["--cert"]),
+        (&["--cert", "x"], &["--cert x", "add --key FILE"]),
+        (&["--key", "x"], &["--key x", "add --cert FILE"]),
         (&["--body", "x", "--body-size", "3"], &["--body", "--body-size"]),
         (&["--ipv4", "--ipv6"], &["--ipv4", "--ipv6"]),
+        (&["--dry-run", "--json"], &["--dry-run contradicts --json"]),
         (&["--source-ip", "127.0.0.1,::1"], &["--source-ip", "one family"]),
         (&["--source-ip", "::1"], &["--source-ip", "families differ"]),
     ] {
@@ -125,19 +195,32 @@ fn files_that_do_not_serve_are_named() {
     let path = |path: &Path| path.to_str().unwrap().to_owned();
     let (garbage, broken) = (path(&garbage), path(&broken));
     let (cert, key, wrong_key) = (path(&one.ca()), path(&one.key()), path(&other.key()));
+    let empty = folder.path().join("empty.pem");
+    fs::write(&empty, "").unwrap();
+    let cut = folder.path().join("cut.pem");
+    fs::write(&cut, "-----BEGIN CERTIFICATE-----\nQUJD\n").unwrap();
     let missing = path(&folder.path().join("missing"));
+    let (empty, cut, directory) = (path(&empty), path(&cut), path(folder.path()));
     for (args, parts) in [
         (&["--ca", &missing][..], &["--ca", &missing, "No such file"][..]),
         (&["--ca", &garbage], &["--ca", &garbage, "BEGIN CERTIFICATE"]),
+        (&["--ca", &empty], &["--ca", &empty, "BEGIN CERTIFICATE"]),
         (&["--ca", &broken], &["--ca", &broken]),
-        (&["--ca", &path(folder.path())], &["--ca"]),
-        (&["--insecure", "--cert", &missing, "--key", &key], &[&missing, "No such file"]),
-        (&["--insecure", "--cert", &cert, "--key", &missing], &[&missing, "No such file"]),
-        (&["--insecure", "--cert", &cert, "--key", &garbage], &[&garbage]),
-        (&["--insecure", "--cert", &garbage, "--key", &key], &[&garbage]),
+        (&["--ca", &cut], &["--ca", &cut, "-----END CERTIFICATE----- is missing"]),
+        (&["--ca", &directory], &["--ca", &directory, "Is a directory"]),
+        (&["--insecure", "--cert", &missing, "--key", &key], &["--cert", &missing, "No such file"]),
+        (&["--insecure", "--cert", &directory, "--key", &key], &["--cert", &directory, "Is a directory"]),
+        (&["--insecure", "--cert", &garbage, "--key", &key], &["--cert", &garbage, "BEGIN CERTIFICATE"]),
+        (&["--insecure", "--cert", &cut, "--key", &key], &["--cert", &cut, "is missing"]),
+        (&["--insecure", "--cert", &cert, "--key", &missing], &["--key", &missing, "No such file"]),
+        (&["--insecure", "--cert", &cert, "--key", &directory], &["--key", &directory, "Is a directory"]),
+        (&["--insecure", "--cert", &cert, "--key", &garbage], &["--key", &garbage, "private key"]),
+        (&["--insecure", "--cert", &cert, "--key", &empty], &["--key", &empty, "private key"]),
         (&["--insecure", "--cert", &cert, "--key", &wrong_key], &[&wrong_key]),
         (&["--insecure", "--body", &missing], &["--body", &missing, "No such file"]),
-        (&["--insecure", "--key-log", &format!("{missing}/log")], &["key log", &missing]),
+        (&["--insecure", "--body", &directory], &["--body", &directory, "Is a directory"]),
+        (&["--insecure", "--key-log", &format!("{missing}/log")], &["key log", "--key-log", &missing]),
+        (&["--insecure", "--key-log", &directory], &["key log", "--key-log", &directory]),
     ] {
         assert_refused(&[&[one.url().as_str()], args].concat(), 4, parts);
     }
@@ -185,11 +268,36 @@ fn a_dry_run_sends_nothing_and_writes_nothing() {
     };
     let server = Server::start_with(|_| Answer::ok(), on_accept);
     let args = [&server.url(), "--insecure", "--dry-run", "--rate", "77/s", "-c", "12"];
-    let Refusal { code, stdout, stderr } = refuse(&args);
+    let Refusal { code, stdout, stderr } = refuse(&[&["run"], &args[..]].concat());
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    assert!(stdout.starts_with("NOT VERIFIED  --insecure"), "{stdout}");
     assert!(stdout.contains("77/s") && stdout.contains("12 connections") && stdout.contains(&server.url()), "{stdout}");
     std::thread::sleep(std::time::Duration::from_millis(50));
     assert!(!accepted.load(std::sync::atomic::Ordering::SeqCst), "something was connected to");
+}
+
+#[test]
+fn a_dry_run_counts_the_ports_of_every_address_and_goes_on_without_any() {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let ends: Vec<u64> = range.split_whitespace().map(|end| end.parse().unwrap()).collect();
+    let ports = ends[1] - ends[0] + 1;
+    let dry = |url: &str, connections: u64| {
+        let refusal = refuse(&["run", url, "--dry-run", "-c", &connections.to_string()]);
+        assert_eq!((refusal.code, refusal.stderr.as_str()), (Some(0), ""), "{url}");
+        refusal.stdout
+    };
+    let lacks = |stdout: &str| stdout.contains("local ports, but the range");
+    assert!(lacks(&dry("https://127.0.0.1/", ports + 1)) && !lacks(&dry("https://127.0.0.1/", ports)));
+    // As many as the resolver knows here: one or two.
+    let known = std::net::ToSocketAddrs::to_socket_addrs(&("localhost", 443)).unwrap();
+    let known = known.collect::<std::collections::BTreeSet<_>>();
+    let all = ports * known.len() as u64;
+    let stdout = dry("https://localhost/", all);
+    assert!(!lacks(&stdout) && lacks(&dry("https://localhost/", all + 1)), "{stdout}");
+    assert!(known.iter().all(|address| stdout.contains(&address.to_string())), "{stdout}");
+    // A label of 64 characters is no name: no resolver is asked.
+    let stdout = dry(&format!("https://{}.test/", "a".repeat(64)), ports + 1);
+    assert!(stdout.contains("NOT FOUND") && stdout.contains("one address") && lacks(&stdout), "{stdout}");
 }
 
 /// The rows of a CSV file, each with as many cells as the header.
@@ -209,7 +317,8 @@ fn a_run_leaves_its_document_and_its_tables() {
     let ended = start(&server, &QUICK).wait();
     let document = ended.document();
     assert_eq!((document.counts.attempted, document.counts.succeeded, server.seen()), (50, 50, 50));
-    assert!(ended.stderr.is_empty(), "{}", ended.stderr);
+    assert_eq!(document.tool.commit.as_deref(), option_env!("SHAKEDOWN_COMMIT"));
+    assert_silent_if_valid(ended.code, &ended.stderr);
     assert_eq!(names_in(&ended.out()), ["quantiles.csv", "result.json", "series.csv", "summary.csv"]);
     for (name, columns, least) in [
         ("summary.csv", &["service_p99_ns", "requests_per_s", "succeeded"][..], 1),
@@ -227,6 +336,29 @@ fn a_run_leaves_its_document_and_its_tables() {
     }
     let again = binary().args(["report"]).arg(ended.out()).output().unwrap();
     assert!(again.status.success() && !again.stdout.is_empty());
+}
+
+/// Without the summary, stderr has one line that says why a run is INVALID, and nothing else.
+fn assert_silent_if_valid(code: Option<i32>, stderr: &str) {
+    match code {
+        Some(0) => assert_eq!(stderr, ""),
+        _ => assert!(stderr.starts_with("INVALID: ") && stderr.lines().count() == 1, "{code:?}: {stderr}"),
+    }
+}
+
+#[test]
+fn an_invalid_run_says_so_even_where_nothing_else_is_printed() {
+    let server = Server::start(|_| Answer::Send(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n".to_vec()));
+    for (more, stdout_empty) in [(&["--quiet"][..], true), (&["--json"], false), (&["--quiet", "--json"], false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = binary();
+        command.args(["run", &server.url(), "--insecure", "--abort-on", "errors > 50%", "-c", "2", "--warmup", "0"]);
+        let ended = command.args(more).arg("--out").arg(folder.path()).output().unwrap();
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!((ended.status.code(), ended.stdout.is_empty()), (Some(3), stdout_empty), "{stderr}");
+        assert!(stderr.starts_with("INVALID: ") && stderr.contains("aborted"), "{more:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
 }
 
 #[test]
@@ -249,9 +381,11 @@ fn quiet_and_json_print_what_they_say() {
     );
     assert!(stdout.contains("--insecure"), "what was not checked is said: {stdout}");
     let (code, stdout, stderr, _folder) = output(&["--quiet"]);
-    assert!(ended_well(code) && stdout.is_empty() && stderr.is_empty(), "{stdout}{stderr}");
+    assert!(ended_well(code) && stdout.is_empty(), "{stdout}{stderr}");
+    assert_silent_if_valid(code, &stderr);
     let (code, stdout, stderr, _folder) = output(&["--quiet", "--json"]);
-    assert!(ended_well(code) && stderr.is_empty(), "{stderr}");
+    assert!(ended_well(code), "{stderr}");
+    assert_silent_if_valid(code, &stderr);
     assert!(serde_json::from_str::<serde_json::Value>(&stdout).unwrap().is_object());
     // Written over where that is asked for; other files stay.
     let folder = tempfile::tempdir().unwrap();

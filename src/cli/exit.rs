@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 /// The usage is wrong: an option is named, with the way out.
-pub(super) const USAGE: u8 = 2;
+const USAGE: u8 = 2;
 
 /// The figures cannot be trusted, or the run was ended early.
 pub(super) const INCONCLUSIVE: u8 = 3;
@@ -39,7 +39,12 @@ impl Failed {
             Self::Usage(message) => (message, USAGE),
             Self::CouldNotRun(message) => (message, COULD_NOT_RUN),
         };
-        eprintln!("error: {message}");
+        eprintln!("error: {}", one_line(&message));
         ExitCode::from(code)
     }
+}
+
+/// `text` as one line that a terminal shows and does not obey, whatever was typed or read into it.
+pub(super) fn one_line(text: &str) -> String {
+    text.trim().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{
-    AlpnArg, ArrivalsArg, CertTypeArg, CloseArg, CryptoArg, LoadArgs, RequestArgs, RootsArg, TlsArg, TlsArgs, UnitArg,
-    VerifyArg,
+    AlpnArg, ArrivalsArg, CertTypeArg, CloseArg, CryptoArg, LoadArgs, PoolArgs, RequestArgs, RootsArg, TlsArg, TlsArgs,
+    UnitArg, VerifyArg,
 };
 use super::exit::Failed;
+use super::output;
 use crate::model::load::{Arrivals, Close, LoadChoice, LoadPlan, Unit};
 use crate::model::request::{Method, RequestPlan};
 use crate::model::suite::{KeyType, TlsVersion};
@@ -42,24 +43,32 @@ pub(super) fn load_plan(args: &LoadArgs) -> Result<LoadPlan, Failed> {
             UnitArg::Requests => Unit::Requests,
             UnitArg::Sessions => Unit::Sessions,
         }),
-        connections: args.connections,
-        connect_concurrency: args.connect_concurrency,
-        threads: args.threads,
-        pin: args.pin,
         duration: args.duration,
         warmup: args.warmup,
         max_requests: args.requests,
         requests_per_connection: args.requests_per_connection,
+        abort_on: args.abort_on,
+        spin: args.spin,
+        ..pool(&args.pool)
+    };
+    LoadPlan::new(choice, cores(), fresh_seed()).map_err(Failed::usage)
+}
+
+/// What is chosen of the connections, and nothing else.
+pub(super) fn pool(args: &PoolArgs) -> LoadChoice {
+    LoadChoice {
+        connections: args.connections,
+        connect_concurrency: args.connect_concurrency,
+        threads: args.threads,
+        pin: args.pin,
         timeout: args.timeout,
         connect_timeout: args.connect_timeout,
         close: match args.close {
             CloseArg::Reset => Close::Reset,
             CloseArg::Fin => Close::Fin,
         },
-        abort_on: args.abort_on,
-        spin: args.spin,
-    };
-    LoadPlan::new(choice, cores(), fresh_seed()).map_err(Failed::usage)
+        ..LoadChoice::default()
+    }
 }
 
 pub(super) fn tls_plan(args: &TlsArgs) -> Result<TlsPlan, Failed> {
@@ -93,11 +102,28 @@ pub(super) fn tls_plan(args: &TlsArgs) -> Result<TlsPlan, Failed> {
         VerifyArg::Once => Verify::Once,
         VerifyArg::Every => Verify::Every,
     };
-    plan.identity = args.cert.clone().zip(args.key.clone()).map(|(cert, key)| ClientIdentity { cert, key });
+    plan.identity = match (&args.cert, &args.key) {
+        (Some(cert), Some(key)) => Some(ClientIdentity { cert: cert.clone(), key: key.clone() }),
+        (Some(cert), None) => {
+            let message = format!("--cert {} is nothing without its key; add --key FILE", cert.display());
+            return Err(Failed::Usage(message));
+        }
+        (None, Some(key)) => {
+            let message = format!("--key {} is nothing without its certificate; add --cert FILE", key.display());
+            return Err(Failed::Usage(message));
+        }
+        (None, None) => None,
+    };
     if matches!(args.alpn, AlpnArg::None) {
         plan.alpn.clear();
     }
     plan.key_log.clone_from(&args.key_log);
+    if plan.excludes_ecdsa_certificates() {
+        output::warn(
+            "--group lists no curve of ECDSA certificates: in TLS 1.2 it also says which certificates can be used, and OpenSSL servers \
+             refuse the ECDSA suites then; add P-256",
+        );
+    }
     Ok(plan)
 }
 

@@ -3,6 +3,7 @@
 
 mod args;
 mod crypto;
+mod dry_run;
 mod exit;
 mod load;
 mod output;
@@ -10,8 +11,11 @@ mod progress;
 mod report;
 mod run;
 mod serve;
+mod server_process;
 mod signals;
+mod suites;
 mod trial;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -25,7 +29,8 @@ use exit::Failed;
 /// Without a command it starts an endpoint of its own on this machine, loads it with each of the nine suites for a few seconds, and
 /// prints one table.
 #[derive(Debug, Parser)]
-#[command(name = "shakedown", version, max_term_width = 110)]
+#[command(name = "shakedown", version = env!("SHAKEDOWN_VERSION"), max_term_width = 110)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -37,11 +42,13 @@ struct Cli {
 enum Command {
     /// One load run against an HTTPS endpoint
     Run(Box<run::RunArgs>),
+    /// Every allowed suite against one endpoint, compared
+    Suites(Box<suites::SuitesArgs>),
     /// AEAD and handshake primitives on this CPU, by library; no network
     Crypto(crypto::CryptoArgs),
-    /// The embedded HTTPS endpoint alone: all nine suites, both certificates, until SIGTERM
+    /// The embedded HTTPS endpoint alone: nine suites, RSA and ECDSA certificates, until Ctrl-C or SIGTERM
     Serve(serve::ServeArgs),
-    /// Render a result again: text or CSV, without a rerun
+    /// A result rendered again, as text or CSV, without a rerun
     Report(report::ReportArgs),
 }
 
@@ -49,15 +56,20 @@ enum Command {
 pub fn main() -> ExitCode {
     let Cli { command, trial } = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // clap knows where help and errors go; a closed pipe is nobody's fault.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
+        Err(error) if error.use_stderr() => {
+            let typed: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+            return Failed::Usage(usage::sentence(&error, &typed)).tell();
+        }
+        Err(help) => {
+            // A closed pipe is nobody's fault.
+            let _ = help.print();
+            return ExitCode::SUCCESS;
         }
     };
     let result = match command {
         None => trial::execute(&trial),
         Some(Command::Run(args)) => run::execute(&args),
+        Some(Command::Suites(args)) => suites::execute(&args),
         Some(Command::Crypto(args)) => crypto::execute(&args),
         Some(Command::Serve(args)) => serve::execute(&args),
         Some(Command::Report(args)) => report::execute(&args),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::args::OutputArgs;
-use super::exit::Failed;
+use super::exit::{Failed, one_line};
 use crate::record::folder::{DOCUMENT, FolderError, ResultsFolder};
 use crate::record::run::RunDocument;
 use crate::report;
@@ -60,4 +60,9 @@ pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Res
         }
         _ => Ok(()),
     }
+}
+
+/// Says on stderr, in one line, what a user should know before a run.
+pub(super) fn warn(text: &str) {
+    eprintln!("warning: {}", one_line(text));
 }

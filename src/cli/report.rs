@@ -1,29 +1,31 @@
 //! `shakedown report DOC`: renders a result again, without a rerun.
 
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use serde::de::DeserializeOwned;
 
 use super::exit::Failed;
 use super::output;
 use crate::record::folder::{self, DOCUMENT};
-use crate::record::{crypto, run, trial};
+use crate::record::{crypto, run, suites, trial};
 use crate::report;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
     /// The summary for people
     Text,
-    /// One row
+    /// summary.csv: one row for the run; of a trial, suites.csv: a row for each suite and workload
     Csv,
-    /// One row for each second
+    /// series.csv: one row for each second
     CsvSeries,
-    /// One row for each quantile of each latency
+    /// quantiles.csv: one row for each quantile of each latency
     CsvQuantiles,
 }
 
-/// Render a result again: text or CSV, without a rerun
+/// A result rendered again, as text or CSV, without a rerun
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
     /// A results folder, or the result.json in it
@@ -37,28 +39,46 @@ pub(super) struct ReportArgs {
 pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
     let path = if args.document.is_dir() { args.document.join(DOCUMENT) } else { args.document.clone() };
     let schema = folder::schema_of(&path).map_err(Failed::could_not_run)?;
-    if schema == trial::SCHEMA {
-        let document: trial::TrialDocument = folder::load(&path, trial::SCHEMA).map_err(Failed::could_not_run)?;
-        output::print(|out| match args.format {
-            Format::Text => report::trial::text(&document, out),
-            Format::Csv | Format::CsvSeries | Format::CsvQuantiles => report::trial::csv(&document, out),
-        })?;
-        return Ok(ExitCode::SUCCESS);
+    match schema.as_str() {
+        trial::SCHEMA => text_or_csv(&path, args.format, trial::SCHEMA, report::trial::text, trial_csv)?,
+        crypto::SCHEMA => text_or_csv(&path, args.format, crypto::SCHEMA, report::crypto::text, report::crypto::csv)?,
+        suites::SCHEMA => text_or_csv(&path, args.format, suites::SCHEMA, report::suites::text, report::suites::csv)?,
+        // Of another kind, it is refused with what was expected.
+        _ => {
+            let document: run::RunDocument = folder::load(&path, run::SCHEMA).map_err(Failed::could_not_run)?;
+            output::print(|out| match args.format {
+                Format::Text => report::text::run(&document, out),
+                Format::Csv => report::csv::summary(&document, out),
+                Format::CsvSeries => report::csv::series(&document, out),
+                Format::CsvQuantiles => report::csv::quantiles(&document, out),
+            })?;
+        }
     }
-    if schema == crypto::SCHEMA {
-        let document: crypto::CryptoDocument = folder::load(&path, crypto::SCHEMA).map_err(Failed::could_not_run)?;
-        output::print(|out| match args.format {
-            Format::Text => report::crypto::text(&document, out),
-            Format::Csv | Format::CsvSeries | Format::CsvQuantiles => report::crypto::csv(&document, out),
-        })?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let document: run::RunDocument = folder::load(&path, run::SCHEMA).map_err(Failed::could_not_run)?;
-    output::print(|out| match args.format {
-        Format::Text => report::text::run(&document, out),
-        Format::Csv => report::csv::summary(&document, out),
-        Format::CsvSeries => report::csv::series(&document, out),
-        Format::CsvQuantiles => report::csv::quantiles(&document, out),
-    })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The comparison of suites that a trial holds.
+fn trial_csv(document: &trial::TrialDocument, out: &mut dyn Write) -> io::Result<()> {
+    report::suites::csv(&document.suites, out)
+}
+
+type Renderer<D> = fn(&D, &mut dyn Write) -> io::Result<()>;
+
+/// Prints a document that has these two renderings only.
+fn text_or_csv<D: DeserializeOwned>(
+    path: &Path,
+    format: Format,
+    schema: &str,
+    text: Renderer<D>,
+    csv: Renderer<D>,
+) -> Result<(), Failed> {
+    let document: D = folder::load(path, schema).map_err(Failed::could_not_run)?;
+    match format {
+        Format::Text => output::print(|out| text(&document, out)),
+        Format::Csv => output::print(|out| csv(&document, out)),
+        Format::CsvSeries | Format::CsvQuantiles => {
+            let path = path.display();
+            Err(Failed::usage(format!("--format: {path} is a {schema}, which has text and csv only")))
+        }
+    }
 }

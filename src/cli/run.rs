@@ -1,27 +1,26 @@
 //! `shakedown run URL`: one load run.
 
-use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{LoadArgs, OutputArgs, RequestArgs, TlsArgs};
-use super::exit::{Failed, INCONCLUSIVE};
+use super::args::{LoadArgs, OutputArgs, RequestArgs, ServerArgs, TlsArgs};
+use super::exit::{Failed, INCONCLUSIVE, one_line};
 use super::progress::Progress;
-use super::{load, output, signals};
+use super::server_process::{ServerProcess, are_apart};
+use super::{dry_run, load, output, signals};
 use crate::engine::Addresses;
-use crate::experiment::run::{MeteredServer, Surroundings};
+use crate::experiment::run::Surroundings;
+use crate::host::limits;
 use crate::host::limits::Limits;
-use crate::host::preflight::{self, Needs};
-use crate::host::{cputime, limits};
+use crate::host::preflight::{self, Needs, Shortfall};
 use crate::model::load::{Close, Pace, RequestsPerConnection, Unit};
 use crate::model::plan::RunPlan;
-use crate::model::suite::Suite;
+use crate::model::tls::Trust;
 use crate::record::folder::ResultsFolder;
-use crate::record::run::RunDocument;
+use crate::record::run::{Remark, RunDocument};
 use crate::tls::config::ClientMaterial;
-use crate::{experiment, report, units};
+use crate::{experiment, report};
 
 /// What one open connection takes: rustls and our own state, and the kernel's socket with small buffers.
 const BYTES_PER_CONNECTION: u64 = 10 * 1024;
@@ -29,8 +28,22 @@ const BYTES_PER_CONNECTION: u64 = 10 * 1024;
 /// What a run takes whatever its size: code, recorders and buffers of a few workers.
 const FIXED_BYTES: u64 = 64 << 20;
 
+const AFTER_HELP: &str = "\
+Examples:
+  shakedown run https://api.example.com/health
+      closed loop: 64 connections, each sends when it has its answer, for 30 s
+  shakedown run https://api.example.com/health --rate 2000/s
+      open loop: 2000 requests arrive each second, whatever the server does
+  shakedown run https://api.example.com/ --requests-per-connection 0 --tls 1.3
+      full handshakes only
+  shakedown run https://localhost:8443/ --ca ca.pem --resumption 0.8 --requests-per-connection 10
+      an authority of your own; four of five connections resume a session
+
+Exit codes: 0 valid; 2 wrong usage; 3 INVALID, interrupted or aborted; 4 nothing could be run.";
+
 /// One load run against an HTTPS endpoint
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct RunArgs {
     #[command(flatten)]
     request: RequestArgs,
@@ -40,12 +53,11 @@ pub(super) struct RunArgs {
     tls: TlsArgs,
     #[command(flatten)]
     output: OutputArgs,
-    /// Shows the plan as understood, and what will not fit; sends nothing
-    #[arg(long)]
+    /// Shows the plan as understood, and what will not fit; looks up the name, and sends nothing to the target
+    #[arg(long, conflicts_with = "json", help_heading = None::<&str>)]
     dry_run: bool,
-    /// Reads the server's CPU time from this process and its children (same machine)
-    #[arg(long, value_name = "PID")]
-    server_pid: Option<u32>,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 impl RunArgs {
@@ -61,23 +73,15 @@ impl RunArgs {
 
 pub(super) fn execute(args: &RunArgs) -> Result<ExitCode, Failed> {
     let plan = args.plan()?;
-    if let Some(pid) = args.server_pid {
-        cputime::process_tree_cpu(pid).map_err(|error| {
-            Failed::usage(format!("--server-pid {pid}: the CPU time of this process cannot be read: {error}"))
-        })?;
-    }
+    let server = ServerProcess::named(&args.server)?;
     // A limit that cannot be raised is judged as it is.
     let _ = limits::raise_nofile();
-    let shortfalls = preflight::check(&needs(&plan, 1), &Limits::read());
     if args.dry_run {
-        return dry_run(&plan, &shortfalls);
-    }
-    for shortfall in &shortfalls {
-        eprintln!("warning: {}", shortfall.text);
+        return dry_run::execute(&plan);
     }
     let material = ClientMaterial::load(&plan.tls).map_err(Failed::could_not_run)?;
     let folder = output::folder(&args.output, "run", &plan.target.url.endpoint.host.to_string())?;
-    match load_and_write(args, &plan, &material, &folder) {
+    match load_and_write(args, &plan, &material, server.as_ref(), &folder) {
         Ok(document) => conclude(args, &document, &folder),
         Err(failed) => {
             folder.discard();
@@ -90,25 +94,28 @@ fn load_and_write(
     args: &RunArgs,
     plan: &RunPlan,
     material: &ClientMaterial,
+    server: Option<&ServerProcess>,
     folder: &ResultsFolder,
 ) -> Result<RunDocument, Failed> {
     let addresses = Addresses::resolve(&plan.target, plan.load.connect_timeout)
         .map_err(|failure| Failed::could_not_run(format!("{}: {failure}", plan.target.url.text)))?;
     for (address, why) in &addresses.dropped {
-        eprintln!("warning: {address} does not answer ({why}) and is left out");
+        output::warn(&format!("{address} does not answer ({why}) and is left out"));
+    }
+    for shortfall in shortfalls(plan, addresses.used.len()) {
+        output::warn(&shortfall.text);
     }
     let stop = signals::stop_on_signal()?;
-    let source = args.server_pid.map(|pid| format!("pid {pid}"));
-    let cpu = || args.server_pid.and_then(|pid| cputime::process_tree_cpu(pid).ok());
-    let server = source.as_deref().map(|source| MeteredServer { cpu: &cpu, source });
-    let around = Surroundings { material, addresses: &addresses, server, stop: &stop };
+    let apart = are_apart(&addresses, server);
+    let server = server.map(ServerProcess::metered);
+    let around = Surroundings { material, addresses: &addresses, server, apart, stop: &stop };
     let quiet = args.output.quiet || args.output.no_progress;
-    let mut progress = Progress::new(plan.load.duration, !quiet);
+    let mut progress = Progress::new(plan.load.duration, !quiet, plan.tls.trust == Trust::Insecure);
     let result = experiment::run::run(plan, &around, &mut |event| progress.observe(&event));
     progress.finish();
     let document = result.map_err(|error| Failed::could_not_run(format!("{}: {error}", plan.target.url.text)))?;
     if let Some(why) = material.key_log_failure() {
-        eprintln!("warning: --key-log: {why}");
+        output::warn(&format!("--key-log: {why}"));
     }
     output::write_run(folder, &document).map_err(Failed::could_not_run)?;
     Ok(document)
@@ -123,7 +130,28 @@ fn conclude(args: &RunArgs, document: &RunDocument, folder: &ResultsFolder) -> R
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;
     }
-    Ok(if document.verdict.valid { ExitCode::SUCCESS } else { ExitCode::from(INCONCLUSIVE) })
+    let verdict = &document.verdict;
+    if verdict.valid {
+        return Ok(ExitCode::SUCCESS);
+    }
+    // Where the summary that says so is not shown, the exit code needs a word.
+    if args.output.json || args.output.quiet {
+        eprintln!("{}", one_line(&invalid(&verdict.reasons)));
+    }
+    Ok(ExitCode::from(INCONCLUSIVE))
+}
+
+/// Why a run is INVALID: the first reason in words, and the codes of all that follow.
+fn invalid(reasons: &[Remark]) -> String {
+    let Some((first, rest)) = reasons.split_first() else { return "INVALID".to_owned() };
+    let rest: Vec<_> = rest.iter().map(|reason| reason.code.as_str()).collect();
+    let more = if rest.is_empty() { String::new() } else { format!(" (and {})", rest.join(", ")) };
+    format!("INVALID: {}: {}{more}", first.code, first.text)
+}
+
+/// What `plan` will not find on this machine, with `destinations` addresses to connect to.
+pub(super) fn shortfalls(plan: &RunPlan, destinations: usize) -> Vec<Shortfall> {
+    preflight::check(&needs(plan, destinations), &Limits::read())
 }
 
 /// What `plan` needs of this machine, with `destinations` addresses.
@@ -154,54 +182,44 @@ fn needs(plan: &RunPlan, destinations: usize) -> Needs {
     }
 }
 
-fn dry_run(plan: &RunPlan, shortfalls: &[preflight::Shortfall]) -> Result<ExitCode, Failed> {
-    output::print(|out| {
-        describe_plan(plan, out)?;
-        for shortfall in shortfalls {
-            writeln!(out, "{:<14}{}", "will not fit", shortfall.text)?;
-        }
-        if shortfalls.is_empty() {
-            writeln!(out, "{:<14}ports, descriptors and memory suffice", "fits")?;
-        }
-        Ok(())
-    })?;
-    Ok(ExitCode::SUCCESS)
-}
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
 
-fn describe_plan(plan: &RunPlan, out: &mut dyn Write) -> std::io::Result<()> {
-    let RunPlan { target, request, tls, load } = plan;
-    let time = |duration: Duration| units::duration(duration);
-    let body = request.body_bytes.map_or(String::new(), |n| format!(", body of {}", units::bytes(n as f64)));
-    writeln!(
-        out,
-        "{:<14}{} {}{body}; success: {}",
-        "request",
-        request.method.as_str(),
-        target.url.text,
-        request.expect_status
-    )?;
-    writeln!(out, "{:<14}{}, certificate for {}", "connects to", target.dial(), target.server_name)?;
-    let pace = match load.pace() {
-        Pace::Closed => "closed loop".to_owned(),
-        Pace::Open { rate, arrivals, seed } => {
-            format!("open loop, {rate} {} {} arrivals, seed {seed}", arrivals.name(), load.unit().name())
-        }
-    };
-    let per_connection = match load.requests_per_connection() {
-        RequestsPerConnection::Unlimited => "unlimited requests each".to_owned(),
-        RequestsPerConnection::Exactly(n) => format!("{n} requests each"),
-        RequestsPerConnection::HandshakeOnly => "handshakes only".to_owned(),
-    };
-    let (connections, threads) = (load.connections(), load.threads());
-    writeln!(out, "{:<14}{pace}; {connections} connections, {per_connection}; {threads} threads", "load")?;
-    let (warmup, duration, timeout) = (time(load.warmup), time(load.duration), time(load.timeout));
-    writeln!(out, "{:<14}warm-up {warmup}, measured {duration}, drain at most {timeout}", "time")?;
-    let names = |names: Vec<&str>| names.join(", ");
-    let all = tls.suites().len() == Suite::all().len();
-    let suites =
-        if all { "all nine".to_owned() } else { names(tls.suites().iter().map(|suite| suite.iana()).collect()) };
-    writeln!(out, "{:<14}{suites}", "suites")?;
-    writeln!(out, "{:<14}{}", "groups", names(tls.groups().iter().map(|group| group.iana()).collect()))?;
-    let resumed = units::share(tls.resumption.share());
-    writeln!(out, "{:<14}{resumed} of new connections resume; library {}", "handshakes", tls.provider().name())
+    use super::*;
+    use crate::model::load::{LoadChoice, LoadPlan};
+    use crate::model::request::{ExpectStatus, Method, RequestPlan};
+    use crate::model::target::Target;
+    use crate::model::tls::{TlsChoice, TlsPlan};
+
+    #[test]
+    fn an_invalid_run_is_told_in_one_line_with_its_reasons() {
+        let reason = |code: &str| Remark { code: code.to_owned(), text: format!("{code} in words") };
+        assert_eq!(invalid(&[reason("clock")]), "INVALID: clock: clock in words");
+        let three = ["aborted", "clock", "interrupted"].map(reason);
+        assert_eq!(invalid(&three), "INVALID: aborted: aborted in words (and clock, interrupted)");
+    }
+
+    #[test]
+    fn ports_are_counted_for_every_address() {
+        let target = Target::new("https://localhost/".parse().unwrap());
+        let ports = Limits::read().ports.unwrap().size() as usize;
+        let load = LoadChoice { connections: NonZeroUsize::new(ports + 1), ..LoadChoice::default() };
+        let plan = RunPlan {
+            target,
+            request: RequestPlan {
+                method: Method::get(),
+                path: "/".to_owned(),
+                host: "localhost".to_owned(),
+                headers: Vec::new(),
+                body_bytes: None,
+                expect_status: ExpectStatus::default(),
+                body: Vec::new().into(),
+            },
+            tls: TlsPlan::new(TlsChoice::default()).unwrap(),
+            load: LoadPlan::new(load, NonZeroUsize::MIN, 0).unwrap(),
+        };
+        let lacks_ports = |n| shortfalls(&plan, n).iter().any(|shortfall| shortfall.code == "local_ports");
+        assert!(lacks_ports(1) && !lacks_ports(2));
+    }
 }

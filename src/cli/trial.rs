@@ -1,20 +1,21 @@
 //! `shakedown` without a command: the trial of the embedded endpoint. A demonstration, not a verdict: it exits with 0 when it worked.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::OutputArgs;
 use super::exit::Failed;
-use super::{output, signals};
+use super::{crypto, load, output, signals, suites};
 use crate::experiment::trial::{self, Step};
+use crate::record::folder::{FolderError, ResultsFolder};
+use crate::record::trial::TrialDocument;
 use crate::report;
 
 /// What the trial takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Without a command")]
 pub(super) struct TrialArgs {
     /// The folder for all outputs, new or empty [default: results/<UTC stamp>-trial-localhost]
     #[arg(long, value_name = "DIR")]
@@ -25,7 +26,7 @@ pub(super) struct TrialArgs {
     /// Prints the document, and only it, on stdout
     #[arg(long)]
     json: bool,
-    /// Prints nothing but errors
+    /// Prints no table and shows no progress
     #[arg(short, long)]
     quiet: bool,
 }
@@ -40,15 +41,16 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
     };
     let folder = output::folder(&output, "trial", "localhost")?;
     let stop = signals::stop_on_signal()?;
-    let bar = bar(!args.quiet);
-    let result = trial::run(&stop, &mut |step| {
-        if let Step::Suite(suite, index, total) = step {
-            bar.set_length(total as u64);
-            bar.set_position(index as u64);
-            bar.set_message(suite.openssl());
+    let (of_suites, of_crypto) = (suites::bar(!args.quiet), crypto::bar(!args.quiet));
+    let result = trial::run(load::fresh_seed(), &stop, &mut |step| match step {
+        Step::Suites(step) => suites::show(&of_suites, &step),
+        Step::Crypto(step) => {
+            of_suites.finish_and_clear();
+            crypto::show(&of_crypto, &step);
         }
     });
-    bar.finish_and_clear();
+    of_suites.finish_and_clear();
+    of_crypto.finish_and_clear();
     let document = match result {
         Ok(document) => document,
         Err(error) => {
@@ -56,9 +58,7 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
             return Err(Failed::could_not_run(error));
         }
     };
-    let written = output::write_document(&folder, &document)
-        .and_then(|()| folder.write("suites.csv", |out| report::trial::csv(&document, out)));
-    written.map_err(Failed::could_not_run)?;
+    write(&folder, &document).map_err(Failed::could_not_run)?;
     if args.json {
         output::print_json(&document)?;
     } else if !args.quiet {
@@ -70,14 +70,11 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn bar(wanted: bool) -> ProgressBar {
-    let shown = wanted && std::io::stderr().is_terminal();
-    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(None, target);
-    // The template is a constant: a mistake in it would show in every trial.
-    if let Ok(style) = ProgressStyle::with_template("{bar:24} suite {pos}/{len}  {msg}  about {eta} left") {
-        bar.set_style(style.progress_chars("━╸─"));
+fn write(folder: &ResultsFolder, document: &TrialDocument) -> Result<(), FolderError> {
+    output::write_document(folder, document)?;
+    folder.write("suites.csv", |out| report::suites::csv(&document.suites, out))?;
+    if let Some(crypto) = &document.crypto {
+        folder.write("crypto.csv", |out| report::crypto::csv(crypto, out))?;
     }
-    bar.enable_steady_tick(std::time::Duration::from_millis(250));
-    bar
+    Ok(())
 }

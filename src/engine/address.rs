@@ -25,8 +25,21 @@ impl Addresses {
     /// are left out; if none does, all are kept, so that the run itself says why.
     ///
     /// # Errors
-    /// [`FailureKind::Resolve`] with the reason, when there is no address of the wanted family.
+    /// Those of [`Addresses::look_up`].
     pub fn resolve(target: &Target, connect_timeout: Duration) -> Result<Self, Failure> {
+        let found = Self::look_up(target)?;
+        Ok(if found.len() == 1 {
+            Self { used: found, dropped: Vec::new() }
+        } else {
+            Self::try_all(found, connect_timeout)
+        })
+    }
+
+    /// The addresses of the target's name, those that a run would try; nothing is sent to them.
+    ///
+    /// # Errors
+    /// [`FailureKind::Resolve`] with the reason, when there is no address of the wanted family.
+    pub fn look_up(target: &Target) -> Result<Vec<SocketAddr>, Failure> {
         let endpoint = target.dial();
         let mut found: Vec<SocketAddr> = match &endpoint.host {
             Host::Ip(ip) => vec![SocketAddr::new(*ip, endpoint.port)],
@@ -44,11 +57,7 @@ impl Addresses {
             let detail = format!("{} has no address of the family that was asked for", endpoint.host);
             return Err(Failure::new(FailureKind::Resolve, detail));
         }
-        Ok(if found.len() == 1 {
-            Self { used: found, dropped: Vec::new() }
-        } else {
-            Self::try_all(found, connect_timeout)
-        })
+        Ok(found)
     }
 
     fn try_all(found: Vec<SocketAddr>, connect_timeout: Duration) -> Self {

@@ -15,7 +15,7 @@ use super::ledger::{Failures, Ledger, Metric, Slice};
 use super::outcome::{CannotRun, Outcome, Second, WorkerOutcome};
 use super::shared::{Report, Shared};
 use super::worker::{Worker, WorkerResult};
-use crate::model::load::AbortRule;
+use crate::model::load::{AbortRule, LoadPlan};
 use crate::model::plan::RunPlan;
 use crate::stats::batches::Batches;
 use crate::stats::recorder::CoarseRecorder;
@@ -26,6 +26,13 @@ const BATCHES: usize = 64;
 
 /// Failed attempts, with no success in the whole run, after which it is given up.
 const HOPELESS: u64 = 8;
+
+/// Refused resumptions, with none accepted in the whole run, after which a run that asks for nothing else is given up. More than may be
+/// refused by chance while a server changes its ticket key.
+const ALWAYS_REFUSED: u64 = 64;
+
+/// How often the coordinator looks up, if nothing tells it to earlier.
+const LOOK_UP: Duration = Duration::from_millis(20);
 
 /// How long workers may need to see the schedule's zero before it comes.
 const LEAD: Ns = 10_000_000;
@@ -52,10 +59,12 @@ pub enum Event<'a> {
     WindowClosed,
 }
 
-/// The length of a slice: a fraction of a second that divides it, so that a window has about forty at least.
-fn slice_length(window: Duration) -> Ns {
+/// The length of a slice: a fraction of a second that divides it, so that a window has about forty at least. A window that `--requests`
+/// bounds may be much shorter than planned.
+fn slice_length(load: &LoadPlan) -> Ns {
     const LENGTHS_MS: [u64; 7] = [1000, 500, 200, 100, 50, 20, 10];
-    let wanted = window.as_millis() as u64 / 40;
+    let most = if load.max_requests.is_some() { 20 } else { u64::MAX };
+    let wanted = (load.duration.as_millis() as u64 / 40).min(most);
     let ms = LENGTHS_MS.into_iter().find(|ms| *ms <= wanted).unwrap_or(10);
     ms * 1_000_000
 }
@@ -76,7 +85,7 @@ pub fn run(
     let server_name = ServerName::try_from(bare).map_err(|_| CannotRun::ServerName(name))?;
     let (reports, inbox) = channel();
     let clock = Clock::start();
-    let slice_ns = slice_length(plan.load.duration);
+    let slice_ns = slice_length(&plan.load);
     let shared = Shared::new(plan, material, addresses, server_name, clock, slice_ns, stop, reports);
     let workers = (0..plan.load.threads())
         .map(|index| Worker::new(&shared, index))
@@ -123,7 +132,12 @@ struct Coordinator<'a, 'p> {
     zero: Option<Ns>,
     window_opened: bool,
     window_closed: bool,
+    /// Workers whose window is over.
+    closed: usize,
     early_failures: Failures,
+    /// Resumptions refused before any was accepted, and whether the run was given up for it.
+    refused: u64,
+    never_resumed: bool,
     no_ticket: Option<SocketAddr>,
     /// Slices that not all workers have handed over, with how many have.
     partial: BTreeMap<u64, (Slice, usize)>,
@@ -146,7 +160,10 @@ impl<'a, 'p> Coordinator<'a, 'p> {
             zero: None,
             window_opened: false,
             window_closed: false,
+            closed: 0,
             early_failures: Failures::default(),
+            refused: 0,
+            never_resumed: false,
             no_ticket: None,
             partial: BTreeMap::new(),
             second: None,
@@ -168,7 +185,7 @@ impl<'a, 'p> Coordinator<'a, 'p> {
     ) -> Result<Outcome, CannotRun> {
         (self.observe)(Event::Opening);
         while handles.iter().any(|handle| !handle.is_finished()) {
-            match inbox.recv_timeout(Duration::from_millis(20)) {
+            match inbox.recv_timeout(self.until_next_edge()) {
                 Ok(report) => self.take(report),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
@@ -177,6 +194,7 @@ impl<'a, 'p> Coordinator<'a, 'p> {
         for report in inbox.try_iter() {
             self.take(report);
         }
+        self.watch_phases();
         let results = handles.into_iter().map(|handle| match handle.join() {
             Ok(result) => result.map_err(|error| CannotRun::Worker(error.to_string())),
             Err(panic) => std::panic::resume_unwind(panic),
@@ -206,6 +224,15 @@ impl<'a, 'p> Coordinator<'a, 'p> {
                     self.shared.stop.raise();
                 }
             }
+            Report::RefusedBeforeAny => {
+                self.refused += 1;
+                let nothing_else = self.shared.plan.tls.resumption.share() == 1.0;
+                if nothing_else && self.refused >= ALWAYS_REFUSED && !self.shared.any_resumed() {
+                    self.never_resumed = true;
+                    self.shared.stop.raise();
+                }
+            }
+            Report::WindowClosed => self.closed += 1,
             Report::NoTicket(address) => {
                 if self.shared.any_connected() {
                     self.no_ticket = Some(address);
@@ -220,16 +247,30 @@ impl<'a, 'p> Coordinator<'a, 'p> {
         !self.shared.any_connected() && self.early_failures.total() > 0
     }
 
-    fn watch_phases(&mut self) {
-        let Some(zero) = self.zero else { return };
+    /// The window's planned start and end, once the schedule has begun.
+    fn window(&self) -> Option<(Ns, Ns)> {
+        let load = &self.shared.plan.load;
+        let from = self.zero? + load.warmup.as_nanos() as Ns;
+        Some((from, from + load.duration.as_nanos() as Ns))
+    }
+
+    /// How long to wait for reports: the window's edges are not to be missed, since the server's CPU time is read there.
+    fn until_next_edge(&self) -> Duration {
+        let Some((from, to)) = self.window() else { return LOOK_UP };
         let now = self.shared.clock.now();
-        let from = zero + self.shared.plan.load.warmup.as_nanos() as Ns;
+        let edge = if self.window_opened { to } else { from };
+        if edge > now { LOOK_UP.min(Duration::from_nanos(edge - now)) } else { LOOK_UP }
+    }
+
+    fn watch_phases(&mut self) {
+        let Some((from, to)) = self.window() else { return };
+        let now = self.shared.clock.now();
+        let all_closed = self.closed == self.shared.plan.load.threads();
         if !self.window_opened && now >= from {
             self.window_opened = true;
             (self.observe)(Event::WindowOpened);
         }
-        let to = from + self.shared.plan.load.duration.as_nanos() as Ns;
-        if !self.window_closed && (now >= to || self.shared.stop.is_raised()) {
+        if self.window_opened && !self.window_closed && (now >= to || all_closed) {
             self.window_closed = true;
             (self.observe)(Event::WindowClosed);
         }
@@ -317,22 +358,28 @@ impl<'a, 'p> Coordinator<'a, 'p> {
         }
         let mut ledger = Ledger::new();
         let mut workers = Vec::with_capacity(results.len());
-        for WorkerResult { ledger: one, gaps, cpu, window } in results {
+        let mut cut_short = false;
+        for WorkerResult { ledger: one, usage, window, cut_short: cut } in results {
             ledger.merge(&one);
-            let lag = &one.latencies[Metric::DispatchLag as usize];
+            cut_short |= cut;
+            let share = if usage.watched.is_zero() { 0.0 } else { usage.busy.div_duration_f64(usage.watched) };
             workers.push(WorkerOutcome {
-                busy: if window.is_zero() { 0.0 } else { (gaps.busy.as_secs_f64() / window.as_secs_f64()).min(1.0) },
-                cpu,
-                dispatch_lag_max_ns: lag.max_ns(),
-                gaps: gaps.lengths,
+                busy: share.min(1.0),
+                cpu: usage.cpu,
+                dispatch_lag_max_ns: one.latencies[Metric::DispatchLag as usize].max_ns(),
+                gaps: usage.gaps,
+                watched: usage.watched,
                 window,
             });
         }
         if let Some(why) = self.nothing_to_describe(&ledger) {
             return Err(why);
         }
-        let interrupted = self.shared.stop.is_raised() && self.aborted_at.is_none();
+        let interrupted = cut_short && self.shared.stop.is_raised() && self.aborted_at.is_none();
         let window = workers.iter().map(|worker| worker.window).max().unwrap_or_default();
+        // In a slice that some worker did not see to its end, the rate is not that of all.
+        let complete = workers.iter().map(|worker| worker.window.as_nanos() as Ns / self.shared.slice_ns).min();
+        self.slice_rates.truncate(complete.unwrap_or(0) as usize);
         if let Some(last) = self.seconds.last_mut() {
             // A run that ended early ended within its last slice.
             last.end = last.end.min(window);
@@ -364,8 +411,8 @@ impl<'a, 'p> Coordinator<'a, 'p> {
         }
         let only_resumed = self.shared.plan.tls.resumption.share() == 1.0;
         let (refused, resumed) = (ledger.counts.resumption_refused, ledger.negotiated.keys().any(|key| key.resumed));
-        // A run that was ended early may just not have come to the first: it keeps its document.
-        (only_resumed && refused > 0 && !resumed && !self.shared.stop.is_raised())
-            .then_some(CannotRun::NeverResumed { refused })
+        // A run that the user ended early may just not have come to the first: it keeps its document.
+        let decided = self.never_resumed || !self.shared.stop.is_raised();
+        (only_resumed && refused > 0 && !resumed && decided).then_some(CannotRun::NeverResumed { refused })
     }
 }

@@ -24,11 +24,11 @@ pub(super) fn from_token(token: Token) -> (usize, u32) {
 impl Worker<'_> {
     /// The next arrival of this run, if there is one.
     pub(super) fn next_arrival(&self) -> Option<Ns> {
-        let schedule = self.schedule.as_ref()?;
-        if self.quota == Some(0) || self.phase < Phase::Running {
+        let next = self.schedule.as_ref()?.peek();
+        if self.phase < Phase::Running || !self.shared.is_wanted(next.index) {
             return None;
         }
-        Some(self.zero + schedule.peek().at_ns).filter(|at| *at < self.window.to)
+        Some(self.zero + next.at_ns).filter(|at| *at < self.window.to)
     }
 
     /// The schedule begins: every slot gets its first work, or waits for it.
@@ -48,36 +48,19 @@ impl Worker<'_> {
         let patience = self.shared.plan.load.timeout.as_nanos() as Ns;
         while let Some(at) = self.next_arrival().filter(|at| *at <= now) {
             if now - at > patience {
-                self.pop_arrival(at);
+                self.pop_arrival();
                 self.count_unsent(at, now);
                 continue;
             }
             let Some(slot) = self.take_place() else { break };
-            self.pop_arrival(at);
-            let mut job = Job::new(Some(at), now);
-            job.charged = true;
-            self.begin(slot, job, now);
-        }
-        if self.quota == Some(0) && self.in_flight == 0 && self.phase == Phase::Running {
-            // All that was asked for has ended: the window ends with the last of it, so that its rate is that of all of them. The last may
-            // have ended after `now` was read, and the window's end is not part of it.
-            self.end_early(self.shared.clock.now() + 1);
+            self.pop_arrival();
+            self.begin(slot, Job::new(Some(at), now), now);
         }
     }
 
-    fn pop_arrival(&mut self, at: Ns) {
+    fn pop_arrival(&mut self) {
         if let Some(schedule) = &mut self.schedule {
             schedule.pop();
-        }
-        self.charge_quota(at);
-    }
-
-    /// Takes one off the quota, if the work at `at` is in the window.
-    fn charge_quota(&mut self, at: Ns) {
-        if at >= self.window.from
-            && let Some(quota) = &mut self.quota
-        {
-            *quota = quota.saturating_sub(1);
         }
     }
 
@@ -104,7 +87,7 @@ impl Worker<'_> {
     /// At the end of the drain: arrivals that still wait are unsent.
     pub(super) fn give_up_waiting(&mut self, now: Ns) {
         while let Some(at) = self.next_arrival().filter(|at| *at <= now) {
-            self.pop_arrival(at);
+            self.pop_arrival();
             self.count_unsent(at, now);
         }
     }
@@ -155,22 +138,34 @@ impl Worker<'_> {
 
     /// Closed loop: the next piece of work of `slot`, unless the run is over.
     pub(super) fn next_job(&mut self, slot: usize, now: Ns) {
-        if self.phase == Phase::Running && now < self.window.to && self.quota != Some(0) {
-            let mut job = Job::new(None, now);
-            if now >= self.window.from {
-                job.charged = true;
-                self.charge_quota(now);
-            }
-            self.begin(slot, job, now);
+        if self.phase != Phase::Running || now >= self.window.to {
+            return;
+        }
+        let in_window = now >= self.window.from;
+        if in_window && !self.shared.take_grant() {
+            return;
+        }
+        self.begin(slot, Job { granted: in_window, ..Job::new(None, now) }, now);
+    }
+
+    /// Closed loop: work that was begun before the window and starts in it counts in it, as long as there are grants.
+    pub(super) fn grant_late(&self, job: &mut Job) {
+        if job.intended.is_none() && !job.granted && self.window.contains(job.counts_at()) {
+            job.granted = self.shared.take_grant();
         }
     }
 
-    /// Work that was begun before the window and starts in it counts in it.
-    pub(super) fn charge_late(&mut self, job: &mut Job) {
-        if !job.charged && self.window.contains(job.counts_at()) {
-            job.charged = true;
-            self.charge_quota(job.counts_at());
-        }
+    /// Whether `job` counts in the measure window: by its moment, or by its grant. The last work that `--requests` grants may have to wait
+    /// for a connection first and start when the window is over: it is one of those granted all the same.
+    pub(super) fn is_measured(&self, job: &Job) -> bool {
+        if self.shared.counts_by_grant() { job.granted } else { self.window.contains(job.counts_at()) }
+    }
+
+    /// Whether what `slot` does at `now` counts in the window's throughput. Where `--requests` bounds the window, nothing counts but
+    /// what it asks for: a short window would otherwise show what the warm-up left under way.
+    pub(super) fn counts_in_throughput(&self, slot: usize, now: Ns) -> bool {
+        let bounded = self.shared.plan.load.max_requests.is_some();
+        self.window.contains(now) && (!bounded || self.slots[slot].job.as_ref().is_none_or(|job| self.is_measured(job)))
     }
 
     /// Binds `job` to `slot`: it is sent at once on an idle connection, and otherwise when the connection is there.
@@ -203,15 +198,16 @@ impl Worker<'_> {
     pub(super) fn open(&mut self, slot: usize, now: Ns) {
         let address = self.begun % self.shared.addresses.len();
         let share = self.shared.plan.tls.resumption.share();
-        self.resume_credit += share;
-        let purpose = if self.resume_credit < 1.0 {
+        let credit = &mut self.resume_credit[address];
+        *credit += share;
+        let purpose = if *credit < 1.0 {
             Purpose::Full
         } else if self.configs[address].sessions.tickets() > 0 {
-            self.resume_credit -= 1.0;
+            *credit -= 1.0;
             Purpose::Resume
         } else {
             // No session left to resume: one is made first, and the work waits for it.
-            self.resume_credit -= share;
+            *credit -= share;
             Purpose::Prime
         };
         self.open_at(slot, purpose, address, now);
@@ -220,7 +216,9 @@ impl Worker<'_> {
     /// Begins a connection in `slot` to the address with this index.
     pub(super) fn open_at(&mut self, slot: usize, purpose: Purpose, address: usize, now: Ns) {
         let sources = &self.shared.plan.target.source_ips;
-        let source = (!sources.is_empty()).then(|| sources[self.begun % sources.len()]);
+        // Each address is reached from each source: the sources' turn is over when that of the addresses is.
+        let turn = self.begun / self.shared.addresses.len();
+        let source = (!sources.is_empty()).then(|| sources[turn % sources.len()]);
         self.begun += 1;
         let mark = self.shared.clock.now();
         let stream = match dial(self.shared.addresses[address], source) {
@@ -237,6 +235,7 @@ impl Worker<'_> {
             address,
             mark,
             idle_since: mark,
+            rested: 0,
             answered: 0,
             reader: ResponseReader::new(),
             first_byte: None,

@@ -37,18 +37,21 @@ enum Arrived {
         surplus: bool,
         /// The read took all that the socket had.
         drained: bool,
+        /// Plaintext, in bytes.
+        bytes: u64,
     },
 }
 
 impl Worker<'_> {
-    /// Hands an event of the poll to the connection that it is of, if that is still there.
-    pub(super) fn on_event(&mut self, event: &Event) {
+    /// Hands an event of the poll to the connection that it is of, if that is still there. Gives the last moment that was looked at, 0 if
+    /// none was.
+    pub(super) fn on_event(&mut self, event: &Event) -> Ns {
         let (slot, generation) = from_token(event.token());
         let place = &self.slots[slot];
-        let Some(connection) = place.connection.as_ref().filter(|_| place.generation == generation) else { return };
+        let Some(connection) = place.connection.as_ref().filter(|_| place.generation == generation) else { return 0 };
         if connection.stage == Stage::Connecting {
             if !(event.is_writable() || event.is_error() || event.is_read_closed()) {
-                return;
+                return 0;
             }
             // What a peer says, or its end, before it is spoken to may be part of this event: no other edge would tell of it.
             self.on_connected(slot);
@@ -57,8 +60,9 @@ impl Worker<'_> {
         }
         let alive = self.slots[slot].generation == generation && self.slots[slot].connection.is_some();
         if alive && (event.is_readable() || event.is_read_closed() || event.is_error()) {
-            self.on_readable(slot, generation, event.is_read_closed() || event.is_error());
+            return self.on_readable(slot, generation, event.is_read_closed() || event.is_error());
         }
+        0
     }
 
     fn connection(&mut self, slot: usize) -> &mut Connection {
@@ -88,7 +92,7 @@ impl Worker<'_> {
             Ok(session) => session,
             Err(failure) => return self.fail(slot, &failure, now),
         };
-        let hello = session.resume(&mut self.out);
+        let hello = session.start(&mut self.out);
         let connection = self.connection(slot);
         (connection.session, connection.stage) = (Some(session), Stage::Handshaking);
         connection.mark = mark;
@@ -101,28 +105,26 @@ impl Worker<'_> {
     /// Whether the connection of `slot`, begun at `at`, enters the histograms: with its work, where it has been begun for some; else if
     /// it was begun in the window, or before the schedule.
     fn records_connection(&self, slot: usize, at: Ns) -> bool {
-        let work = self.slots[slot].job.map(|job| job.intended.unwrap_or(job.begun));
-        self.phase < Phase::Running || self.window.contains(work.unwrap_or(at))
+        let measured = self.slots[slot].job.map_or_else(|| self.window.contains(at), |job| self.is_measured(&job));
+        self.phase < Phase::Running || measured
     }
 
     /// The socket takes bytes again.
     fn on_writable(&mut self, slot: usize) {
-        let connection = self.connection(slot);
+        let now = self.shared.clock.now();
+        let connection = self.slots[slot].connection.as_mut().expect("the caller has seen the slot's connection");
         let result = connection.stream.write(&connection.unwritten);
         match result {
-            Ok(written) if written == connection.unwritten.len() => connection.unwritten = Vec::new(),
+            Ok(written) if written == connection.unwritten.len() => self.spares.reclaim(&mut connection.unwritten),
             Ok(written) => {
                 connection.unwritten.drain(..written);
                 return;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Err(error) => {
-                let now = self.shared.clock.now();
-                return self.fail(slot, &io_failure(&error), now);
-            }
+            Err(error) => return self.fail(slot, &io_failure(&error), now),
         }
         if connection.stage == Stage::Sending {
-            self.send_more(slot);
+            self.send_more(slot, now);
         }
     }
 
@@ -143,14 +145,14 @@ impl Worker<'_> {
                 }
             }
         }
-        connection.unwritten.extend_from_slice(bytes);
+        self.spares.append(&mut connection.unwritten, bytes);
         self.out.clear();
         Ok(())
     }
 
-    /// Reads until the socket is empty. A read that did not fill the buffer has emptied it, unless the peer has closed: data
-    /// and FIN come as one edge.
-    fn on_readable(&mut self, slot: usize, generation: u32, closing: bool) {
+    /// Reads until the socket is empty, and gives the moment of the last read. A read that did not fill the buffer has emptied it, unless
+    /// the peer has closed: data and FIN come as one edge.
+    fn on_readable(&mut self, slot: usize, generation: u32, closing: bool) -> Ns {
         loop {
             let arrived = self.read_once(slot);
             let now = self.shared.clock.now();
@@ -158,15 +160,22 @@ impl Worker<'_> {
                 Err(failure) => {
                     // An alert may have been queued; it goes out if the socket takes it.
                     let _ = self.flush(slot);
-                    return self.fail(slot, &failure, now);
+                    self.fail(slot, &failure, now);
+                    return now;
                 }
-                Ok(Arrived::Blocked) => return,
-                Ok(Arrived::Eof) => return self.on_end(slot, false, now),
-                Ok(Arrived::Decoded { progress, response, surplus, drained }) => {
+                Ok(Arrived::Blocked) => return now,
+                Ok(Arrived::Eof) => {
+                    self.on_end(slot, false, now);
+                    return now;
+                }
+                Ok(Arrived::Decoded { progress, response, surplus, drained, bytes }) => {
+                    if bytes > 0 && self.counts_in_throughput(slot, now) {
+                        self.ledger.counts.window_bytes_in += bytes;
+                    }
                     self.after_read(slot, progress, response, surplus, now);
                     let gone = self.slots[slot].generation != generation || self.slots[slot].connection.is_none();
                     if gone || (drained && !closing) {
-                        return;
+                        return now;
                     }
                 }
             }
@@ -177,7 +186,7 @@ impl Worker<'_> {
     fn read_once(&mut self, slot: usize) -> Result<Arrived, Failure> {
         let connection = self.slots[slot].connection.as_mut().expect("the caller has seen the slot's connection");
         let session = connection.session.as_mut().expect("a connection past connecting has a session");
-        let kept = session.restore_leftover(&mut self.read_buffer);
+        let kept = session.restore_leftover(&mut self.read_buffer, &mut self.spares);
         let read = loop {
             match connection.stream.read(&mut self.read_buffer[kept..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -188,7 +197,7 @@ impl Worker<'_> {
             Ok(0) => return Ok(Arrived::Eof),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                session.keep(&self.read_buffer[..kept])?;
+                session.keep(&self.read_buffer[..kept], &mut self.spares)?;
                 return Ok(Arrived::Blocked);
             }
             Err(error) => return Err(io_failure(&error)),
@@ -200,7 +209,8 @@ impl Worker<'_> {
         let (reader, first_byte, clock) = (&mut connection.reader, &mut connection.first_byte, &self.shared.clock);
         let mut response = None;
         let (mut surplus, mut bytes) = (false, 0);
-        let progress = session.process(&mut self.read_buffer[..kept + read], &mut self.out, |data| {
+        let incoming = &mut self.read_buffer[..kept + read];
+        let progress = session.process(incoming, &mut self.out, &mut self.spares, |data| {
             bytes += data.len() as u64;
             if !awaiting || response.is_some() {
                 surplus |= !data.is_empty();
@@ -217,14 +227,7 @@ impl Worker<'_> {
             }
         })?;
         connection.brought_ticket |= connection.purpose != Purpose::Full && store.received() > sessions_before;
-        self.count_bytes_in(bytes);
-        Ok(Arrived::Decoded { progress, response, surplus, drained })
-    }
-
-    fn count_bytes_in(&mut self, bytes: u64) {
-        if bytes > 0 && self.window.opened && !self.window.closed {
-            self.ledger.counts.window_bytes_in += bytes;
-        }
+        Ok(Arrived::Decoded { progress, response, surplus, drained, bytes })
     }
 
     fn after_read(
@@ -286,7 +289,8 @@ impl Worker<'_> {
                 let metric = if agreed.resumed { Metric::HandshakeResumed } else { Metric::HandshakeFull };
                 self.ledger.record(metric, now - mark);
             }
-            if self.window.contains(now) {
+            self.ledger.counts.ended_handshakes += u64::from(self.window.contains(now));
+            if self.counts_in_throughput(slot, now) {
                 self.ledger.counts.window_handshakes += 1;
                 self.ledger.slice.handshakes += 1;
             }
@@ -294,7 +298,10 @@ impl Worker<'_> {
         self.ledger.counts.opened += 1;
         self.open_connections += 1;
         self.connection(slot).stage = Stage::Idle;
-        if purpose == Purpose::Resume && !agreed.resumed {
+        if agreed.resumed {
+            self.shared.note_resumed();
+        } else if purpose == Purpose::Resume {
+            self.shared.note_refused();
             self.ledger.counts.resumption_refused += 1;
             // The handshake counts as complete, so it is completed for the server too, if the socket takes it.
             let _ = self.flush(slot);
@@ -360,23 +367,24 @@ impl Worker<'_> {
         let started = self.shared.clock.now();
         let place = &mut self.slots[slot];
         let (Some(connection), Some(mut job)) = (place.connection.as_mut(), place.job) else { return };
+        connection.rested = if connection.stage == Stage::Idle { started - connection.idle_since } else { 0 };
         connection.stage = Stage::Sending;
         connection.reader.begin(head_only);
         (connection.first_byte, connection.encrypted, connection.mark) = (None, 0, started);
         if job.started.is_none() {
             job.started = Some(started);
-            self.charge_late(&mut job);
+            self.grant_late(&mut job);
             if let Some(at) = job.intended.filter(|at| job.found_free && self.window.contains(*at)) {
                 self.ledger.record(Metric::DispatchLag, started - at);
             }
         }
         self.slots[slot].job = Some(job);
         self.set_deadline(slot, started + self.shared.plan.load.timeout.as_nanos() as Ns);
-        self.send_more(slot);
+        self.send_more(slot, started);
     }
 
     /// Sending: encrypts and writes until the request is out, or the socket is full.
-    fn send_more(&mut self, slot: usize) {
+    fn send_more(&mut self, slot: usize, now: Ns) {
         let requests = &self.shared.requests;
         loop {
             let connection = self.slots[slot].connection.as_mut().expect("the caller has seen the slot's connection");
@@ -389,10 +397,9 @@ impl Worker<'_> {
             let length = chunk.len() as u64;
             let result = session.encrypt(chunk, &mut self.out).and_then(|()| self.flush(slot));
             if let Err(failure) = result {
-                let now = self.shared.clock.now();
                 return self.fail(slot, &failure, now);
             }
-            if self.window.opened && !self.window.closed {
+            if self.counts_in_throughput(slot, now) {
                 self.ledger.counts.window_bytes_out += length;
             }
             if complete {

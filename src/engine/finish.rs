@@ -4,17 +4,20 @@ use super::address::close_by_reset;
 use super::clock::Ns;
 use super::ledger::Metric;
 use super::opening::backoff;
-use super::slot::{Job, Purpose, Stage};
+use super::slot::{Purpose, Stage};
 use super::worker::{Phase, Worker};
 use crate::http::response::Response;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::load::{Close, RequestsPerConnection, Unit};
 
+/// A connection that has carried nothing yet is taken for one that the server gave up after so long; a server that breaks new
+/// connections is not excused by a retry.
+const LONG_REST: Ns = 100_000_000;
+
 impl Worker<'_> {
     /// Receiving: the response is complete.
     pub(super) fn on_response(&mut self, slot: usize, response: Response) {
         let now = self.shared.clock.now();
-        let measured = self.slots[slot].job.is_some_and(|job| self.is_measured(&job));
         let place = &mut self.slots[slot];
         let (Some(connection), Some(job)) = (place.connection.as_mut(), place.job.as_mut()) else { return };
         place.failures_in_row = 0;
@@ -25,11 +28,10 @@ impl Worker<'_> {
             && !self.shared.is_last(connection.answered - 1)
             && !connection.session.as_ref().is_some_and(super::session::Session::worn_out);
         let accepted = self.shared.plan.request.expect_status.accepts(response.status);
-        let result =
-            if accepted { Ok(()) } else { Err(Failure::new(FailureKind::Status, response.status.to_string())) };
+        let result = if accepted { Ok(()) } else { Err(Failure::status(response.status)) };
         if accepted {
             let (mark, first) = (connection.mark, connection.first_byte.unwrap_or(now));
-            self.count_answer(mark, first, now, measured);
+            self.count_answer(slot, (mark, first, now), response.body_bytes);
         }
         let goal = match (self.shared.plan.load.unit(), self.shared.plan.load.requests_per_connection()) {
             (Unit::Sessions, RequestsPerConnection::Exactly(n)) => n.get(),
@@ -47,29 +49,26 @@ impl Worker<'_> {
         if reusable { self.become_idle(slot, now) } else { self.close_in_order(slot, now) }
     }
 
-    /// One successful answer: latencies by when its work counts, throughput by when it is complete.
-    fn count_answer(&mut self, started: Ns, first_byte: Ns, now: Ns, measured: bool) {
-        if measured {
+    /// One successful answer: latencies by whether its work is measured, throughput by when it is complete.
+    fn count_answer(&mut self, slot: usize, (started, first_byte, now): (Ns, Ns, Ns), body_bytes: u64) {
+        if self.slots[slot].job.is_some_and(|job| self.is_measured(&job)) {
             self.ledger.record(Metric::FirstByte, first_byte - started);
             self.ledger.record(Metric::Service, now - started);
         }
-        if self.window.contains(now) {
+        self.ledger.counts.ended_requests += u64::from(self.window.contains(now));
+        if self.counts_in_throughput(slot, now) {
             self.ledger.counts.window_requests += 1;
+            self.ledger.counts.window_body_bytes_in += body_bytes;
             self.ledger.slice.requests += 1;
         }
     }
 
-    /// Whether `job` counts in the measure window. In a closed loop the last work that `--requests` grants ends the window as it
-    /// begins, and may have to wait for a connection first: it is one of those granted, although it starts later.
-    fn is_measured(&self, job: &Job) -> bool {
-        let granted = self.quota.is_some() && job.charged && job.intended.is_none();
-        granted || self.window.contains(job.counts_at())
-    }
-
     /// Work has ended: it is counted in its window, and leaves its slot.
     pub(super) fn finish_job(&mut self, slot: usize, result: Result<(), &Failure>, now: Ns) {
+        let in_throughput = self.counts_in_throughput(slot, now);
         let Some(job) = self.slots[slot].job.take() else { return };
         self.in_flight -= 1;
+        self.last_end = now;
         self.slots[slot].deadline.clear();
         let measured = self.is_measured(&job);
         let counts = &mut self.ledger.counts;
@@ -98,7 +97,7 @@ impl Worker<'_> {
                 }
             }
         }
-        if self.window.contains(now) {
+        if in_throughput {
             self.ledger.slice.finished += 1;
             self.ledger.slice.failures += u64::from(result.is_err());
         }
@@ -180,7 +179,7 @@ impl Worker<'_> {
     fn retry_stale(&mut self, slot: usize, failure: &Failure) -> bool {
         let place = &mut self.slots[slot];
         let (Some(connection), Some(job)) = (place.connection.as_ref(), place.job.as_mut()) else { return false };
-        let stale = connection.answered > 0
+        let stale = (connection.answered > 0 || connection.rested >= LONG_REST)
             && connection.first_byte.is_none()
             && matches!(connection.stage, Stage::Sending | Stage::Receiving)
             && matches!(failure.kind, FailureKind::Reset | FailureKind::ClosedEarly)

@@ -73,11 +73,17 @@ pub struct Counts {
     pub connect_failed: u64,
     pub priming: u64,
     pub resumption_refused: u64,
-    /// Within the measure window, by completion: successful requests, handshakes, plaintext bytes in and out.
+    /// Requests answered and handshakes completed within the measure window, whatever they count for: what its CPU time was spent on.
+    pub ended_requests: u64,
+    pub ended_handshakes: u64,
+    /// Within the measure window, by completion: successful requests, handshakes, plaintext bytes in and out. Where `--requests` bounds
+    /// the window, of what it asks for only.
     pub window_requests: u64,
     pub window_handshakes: u64,
     pub window_bytes_in: u64,
     pub window_bytes_out: u64,
+    /// The content of the successful requests.
+    pub window_body_bytes_in: u64,
 }
 
 impl Counts {
@@ -97,10 +103,13 @@ impl Counts {
             connect_failed,
             priming,
             resumption_refused,
+            ended_requests,
+            ended_handshakes,
             window_requests,
             window_handshakes,
             window_bytes_in,
             window_bytes_out,
+            window_body_bytes_in,
         } = other;
         self.attempted += attempted;
         self.unsent += unsent;
@@ -116,10 +125,13 @@ impl Counts {
         self.connect_failed += connect_failed;
         self.priming += priming;
         self.resumption_refused += resumption_refused;
+        self.ended_requests += ended_requests;
+        self.ended_handshakes += ended_handshakes;
         self.window_requests += window_requests;
         self.window_handshakes += window_handshakes;
         self.window_bytes_in += window_bytes_in;
         self.window_bytes_out += window_bytes_out;
+        self.window_body_bytes_in += window_body_bytes_in;
     }
 }
 
@@ -133,7 +145,7 @@ impl Failures {
     /// How many distinct details are kept.
     const MAX_DISTINCT: usize = 256;
 
-    pub(super) fn add(&mut self, failure: &Failure, n: u64) {
+    pub(crate) fn add(&mut self, failure: &Failure, n: u64) {
         if let Some(count) = self.by_detail.get_mut(failure) {
             *count += n;
         } else if self.by_detail.len() < Self::MAX_DISTINCT {
@@ -262,7 +274,7 @@ impl Ledger {
         }
     }
 
-    pub(super) fn record(&mut self, metric: Metric, value: Ns) {
+    pub(crate) fn record(&mut self, metric: Metric, value: Ns) {
         self.latencies[metric as usize].record(value);
         self.slice.latency(metric).record(value);
         if metric == Metric::DispatchLag {

@@ -17,6 +17,7 @@ pub mod outcome;
 mod session;
 mod shared;
 mod slot;
+mod spare;
 mod timers;
 mod worker;
 

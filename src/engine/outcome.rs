@@ -72,7 +72,7 @@ pub struct Second {
 /// What one worker cost and noticed.
 #[derive(Debug, Clone)]
 pub struct WorkerOutcome {
-    /// Share of the window in which it did not wait for events, 0 to 1.
+    /// Share of the window for which it wanted a core, 0 to 1: had work, ran, or waited for a core. Spinning is not work.
     pub busy: f64,
     /// CPU time within the window.
     pub cpu: Duration,
@@ -80,7 +80,9 @@ pub struct WorkerOutcome {
     pub dispatch_lag_max_ns: Option<u64>,
     /// Times for which it wanted to run and did not.
     pub gaps: Recorder,
-    /// The window's true length.
+    /// How long it was watched for `busy`, `cpu` and `gaps`: the window, to within the time that it took to notice the edges.
+    pub watched: Duration,
+    /// The window's true length; zero where `--requests` left it nothing to do.
     pub window: Duration,
 }
 
@@ -99,7 +101,7 @@ pub struct Outcome {
     pub workers: Vec<WorkerOutcome>,
     /// The window's true length: the longest of the workers'.
     pub window: Duration,
-    /// Whether the user ended the run.
+    /// Whether the user ended the run before its window was complete.
     pub interrupted: bool,
     /// Whether the rule of `--abort-on` ended the run: the share of failures then.
     pub aborted_at: Option<f64>,
@@ -107,4 +109,32 @@ pub struct Outcome {
     pub clock_disagreement: Duration,
     /// How long the run took, from the first connect to the last close.
     pub elapsed: Duration,
+}
+
+#[cfg(test)]
+impl Outcome {
+    /// An outcome of `workers` that saw nothing remarkable in a window of ten seconds; tests put in what they are about.
+    pub(crate) fn quiet(workers: usize) -> Self {
+        let window = Duration::from_secs(10);
+        let worker = WorkerOutcome {
+            busy: 0.2,
+            cpu: Duration::from_secs(2),
+            dispatch_lag_max_ns: None,
+            gaps: Recorder::new(),
+            watched: window,
+            window,
+        };
+        Self {
+            ledger: Ledger::new(),
+            batches: std::array::from_fn(|_| Batches::new(64)),
+            slice_rates: Vec::new(),
+            seconds: Vec::new(),
+            workers: vec![worker; workers],
+            window,
+            interrupted: false,
+            aborted_at: None,
+            clock_disagreement: Duration::ZERO,
+            elapsed: window,
+        }
+    }
 }

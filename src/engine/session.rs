@@ -11,6 +11,7 @@ use rustls::pki_types::ServerName;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 use rustls::{ClientConfig, HandshakeKind};
 
+use super::spare::Spares;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::suite::{KeyType, TlsVersion};
 use crate::tls;
@@ -94,27 +95,26 @@ impl Session {
         Ok(Self { connection, leftover: Vec::new(), flights: 0, records: 0 })
     }
 
-    /// Takes what the last read left undecoded back into the start of `buffer`, and says how long it is.
-    pub(super) fn restore_leftover(&mut self, buffer: &mut [u8]) -> usize {
+    /// Takes what the last read left undecoded back into the start of `buffer`, and says how long it is. Its memory goes to `spares`.
+    pub(super) fn restore_leftover(&mut self, buffer: &mut [u8], spares: &mut Spares) -> usize {
         let length = self.leftover.len();
         buffer[..length].copy_from_slice(&self.leftover);
-        if length > 0 {
-            self.leftover = Vec::new();
-        }
+        spares.reclaim(&mut self.leftover);
         length
     }
 
-    /// Starts the handshake, or goes on without new ciphertext: what is to be sent is appended to `out`.
-    pub(super) fn resume(&mut self, out: &mut OutBuffer) -> Result<Progress, Failure> {
-        let mut leftover = std::mem::take(&mut self.leftover);
-        self.process(&mut leftover, out, |_| ())
+    /// Starts the handshake: what is to be sent is appended to `out`.
+    pub(super) fn start(&mut self, out: &mut OutBuffer) -> Result<Progress, Failure> {
+        self.process(&mut [], out, &mut Spares::default(), |_| ())
     }
 
-    /// Decodes `incoming`, which starts with what [`Session::restore_leftover`] gave. Plaintext goes to `on_data`; what TLS has to say goes to `out`.
+    /// Decodes `incoming`, which starts with what [`Session::restore_leftover`] gave. Plaintext goes to `on_data`; what TLS has to say goes
+    /// to `out`; what cannot be decoded yet is kept, in memory of `spares`.
     pub(super) fn process(
         &mut self,
         incoming: &mut [u8],
         out: &mut OutBuffer,
+        spares: &mut Spares,
         mut on_data: impl FnMut(&[u8]),
     ) -> Result<Progress, Failure> {
         let mut progress = Progress::default();
@@ -158,7 +158,7 @@ impl Session {
                 break;
             }
         }
-        self.keep(&incoming[start..])?;
+        self.keep(&incoming[start..], spares)?;
         Ok(progress)
     }
 
@@ -171,13 +171,11 @@ impl Session {
     }
 
     /// Keeps what could not be decoded yet; nothing is kept in memory for an empty rest.
-    pub(super) fn keep(&mut self, rest: &[u8]) -> Result<(), Failure> {
+    pub(super) fn keep(&mut self, rest: &[u8], spares: &mut Spares) -> Result<(), Failure> {
         if rest.len() > MAX_LEFTOVER {
             return Err(Failure::new(FailureKind::TlsProtocol, "handshake message too large"));
         }
-        if !rest.is_empty() {
-            self.leftover.extend_from_slice(rest);
-        }
+        spares.append(&mut self.leftover, rest);
         Ok(())
     }
 

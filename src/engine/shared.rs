@@ -12,7 +12,7 @@ use super::control::StopFlag;
 use super::ledger::Slice;
 use crate::http::request::EncodedRequest;
 use crate::model::failure::Failure;
-use crate::model::load::RequestsPerConnection;
+use crate::model::load::{Pace, RequestsPerConnection};
 use crate::model::plan::RunPlan;
 use crate::tls::config::ClientMaterial;
 
@@ -28,6 +28,10 @@ pub(super) enum Report {
     FailedBeforeAny(Failure),
     /// No session can be resumed at this address: no ticket came.
     NoTicket(SocketAddr),
+    /// A resumption was answered with a full handshake, and none has succeeded yet in the whole run.
+    RefusedBeforeAny,
+    /// Its measure window is over.
+    WindowClosed,
 }
 
 /// The encoded requests.
@@ -38,7 +42,7 @@ pub(super) struct Requests {
     pub(super) last: EncodedRequest,
 }
 
-/// Read only while the workers run, but for the two atomics.
+/// Read only while the workers run, but for the atomics.
 pub(super) struct Shared<'p> {
     pub(super) plan: &'p RunPlan,
     pub(super) material: &'p ClientMaterial,
@@ -50,8 +54,14 @@ pub(super) struct Shared<'p> {
     pub(super) stop: &'p StopFlag,
     /// The schedule's zero, once all are ready; 0 before.
     epoch: AtomicU64,
-    /// Whether any connection has been made.
+    /// Whether any connection has been made, and any session resumed.
     connected: AtomicBool,
+    resumed: AtomicBool,
+    /// What may still start in a closed loop's window, where `--requests` bounds it. The only thing that workers share per request: any
+    /// division beforehand would leave fast workers idle while slow ones finish.
+    grants: Option<AtomicU64>,
+    /// In an open loop that `--requests` bounds: the index of the first arrival that is none of this run's.
+    end_index: Option<u64>,
     reports: Sender<Report>,
 }
 
@@ -71,8 +81,55 @@ impl<'p> Shared<'p> {
             more: crate::http::request::encode(&plan.request, false),
             last: crate::http::request::encode(&plan.request, true),
         };
-        let (epoch, connected) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { plan, material, addresses, server_name, requests, clock, slice_ns, stop, epoch, connected, reports }
+        let (grants, end_index) = match (plan.load.max_requests, plan.load.pace()) {
+            (None, _) => (None, None),
+            (Some(most), Pace::Closed) => (Some(AtomicU64::new(most)), None),
+            (Some(most), Pace::Open { rate, arrivals, seed }) => {
+                let warmup = plan.load.warmup.as_nanos() as Ns;
+                let first = crate::pacing::first_index_from(arrivals, rate, seed, warmup);
+                (None, Some(first.saturating_add(most)))
+            }
+        };
+        Self {
+            plan,
+            material,
+            addresses,
+            server_name,
+            requests,
+            clock,
+            slice_ns,
+            stop,
+            epoch: AtomicU64::new(0),
+            connected: AtomicBool::new(false),
+            resumed: AtomicBool::new(false),
+            grants,
+            end_index,
+            reports,
+        }
+    }
+
+    /// Takes leave to start one more piece of work in a closed loop's window; `false` when all that `--requests` grants has been given.
+    pub(super) fn take_grant(&self) -> bool {
+        let Some(grants) = &self.grants else { return true };
+        grants.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+
+    /// Whether work counts in a closed loop by having been granted, since `--requests` bounds it.
+    pub(super) fn counts_by_grant(&self) -> bool {
+        self.grants.is_some()
+    }
+
+    /// Whether `--requests` bounds the run, and nothing that it grants is left to be given out in a closed loop.
+    pub(super) fn grants_are_spent(&self) -> bool {
+        match &self.grants {
+            Some(grants) => grants.load(Ordering::Relaxed) == 0,
+            None => self.end_index.is_some(),
+        }
+    }
+
+    /// Whether the arrival with this index is one of this run's.
+    pub(super) fn is_wanted(&self, index: u64) -> bool {
+        self.end_index.is_none_or(|end| index < end)
     }
 
     /// Whether a connection that has answered `answered` requests may carry one more only.
@@ -99,6 +156,25 @@ impl<'p> Shared<'p> {
         if !self.connected.load(Ordering::Relaxed) {
             self.connected.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// A session has been resumed.
+    pub(super) fn note_resumed(&self) {
+        if !self.resumed.load(Ordering::Relaxed) {
+            self.resumed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// A resumption was refused; reported as long as none has been accepted.
+    pub(super) fn note_refused(&self) {
+        if !self.any_resumed() {
+            self.report(Report::RefusedBeforeAny);
+        }
+    }
+
+    /// Whether any session has been resumed by any worker.
+    pub(super) fn any_resumed(&self) -> bool {
+        self.resumed.load(Ordering::Relaxed)
     }
 
     /// A connection could not be made; reported as long as none has been.

@@ -24,14 +24,14 @@ pub(super) struct Job {
     pub(super) retried: bool,
     /// Whether a connection was idle when it was intended, so that its lateness is the generator's own.
     pub(super) found_free: bool,
-    /// Whether it has been taken off the quota of `--requests`.
-    pub(super) charged: bool,
+    /// Closed loop: whether it has taken one of the grants of `--requests`.
+    pub(super) granted: bool,
 }
 
 impl Job {
     /// Work that begins now: intended then, in an open loop.
     pub(super) fn new(intended: Option<Ns>, begun: Ns) -> Self {
-        Self { intended, begun, started: None, sent: 0, answered: 0, retried: false, found_free: false, charged: false }
+        Self { intended, begun, started: None, sent: 0, answered: 0, retried: false, found_free: false, granted: false }
     }
 
     /// The moment that decides in which window the work counts: as intended, or else as started, or else as begun.
@@ -80,6 +80,8 @@ pub(super) struct Connection {
     pub(super) mark: Ns,
     /// Since when the connection has been idle.
     pub(super) idle_since: Ns,
+    /// How long it had been idle when its present request was started: the server may have closed it in that time.
+    pub(super) rested: Ns,
     /// Requests answered so far.
     pub(super) answered: u64,
     pub(super) reader: ResponseReader,

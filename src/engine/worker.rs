@@ -10,12 +10,13 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 
-use super::clock::{Ns, thread_cpu};
-use super::gaps::{GapWatch, Gaps};
+use super::clock::Ns;
+use super::gaps::{GapWatch, Usage};
 use super::ledger::{Ledger, Slice};
 use super::session::{OutBuffer, Session};
 use super::shared::{Report, Shared};
 use super::slot::Slot;
+use super::spare::Spares;
 use super::timers::Timers;
 use crate::model::load::Pace;
 use crate::pacing::Schedule;
@@ -72,11 +73,20 @@ impl Window {
 #[derive(Debug)]
 pub(super) struct WorkerResult {
     pub(super) ledger: Ledger,
-    pub(super) gaps: Gaps,
-    /// CPU time within the window.
-    pub(super) cpu: Duration,
+    /// What it used within the window.
+    pub(super) usage: Usage,
     /// The window's true length.
     pub(super) window: Duration,
+    /// Whether the window was ended from outside, or never began.
+    pub(super) cut_short: bool,
+}
+
+/// How the worker polled.
+struct Slept {
+    /// When it had asked to be woken at the latest.
+    wanted: Ns,
+    /// Whether it did not wait, since an arrival is so near that it spins.
+    spinning: bool,
 }
 
 /// One worker; see the module's description.
@@ -99,24 +109,25 @@ pub(super) struct Worker<'s> {
     pub(super) configs: Vec<ClientConfigs>,
     pub(super) read_buffer: Vec<u8>,
     pub(super) out: OutBuffer,
+    pub(super) spares: Spares,
     pub(super) ledger: Ledger,
     pub(super) phase: Phase,
     pub(super) window: Window,
+    /// The next moment that the window's bookkeeping must not miss: its start, a slice's end, its end.
+    next_edge: Ns,
     /// The schedule's zero.
     pub(super) zero: Ns,
-    /// Work that may still start in the window.
-    pub(super) quota: Option<u64>,
-    /// Work under way.
+    /// Work under way, and when work last ended.
     pub(super) in_flight: usize,
+    pub(super) last_end: Ns,
     pub(super) open_connections: u64,
     pub(super) opening: super::opening::Opening,
-    /// What is left over of the share of resumed connections.
-    pub(super) resume_credit: f64,
+    /// What is left over of the share of resumed connections, by address: one for all would keep step with the addresses' turn.
+    pub(super) resume_credit: Vec<f64>,
     /// Connections begun; chooses addresses and sources in turn.
     pub(super) begun: usize,
     gaps: GapWatch,
-    cpu_at_start: Duration,
-    cpu_in_window: Duration,
+    cut_short: bool,
 }
 
 impl<'s> Worker<'s> {
@@ -134,7 +145,7 @@ impl<'s> Worker<'s> {
         let timer =
             rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         poll.registry().register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
-        let configs = shared.addresses.iter().map(|_| shared.material.configs(2 * count + 8)).collect();
+        let configs = shared.addresses.iter().map(|_| shared.material.configs(count + 8)).collect();
         Ok(Self {
             shared,
             poll,
@@ -149,37 +160,42 @@ impl<'s> Worker<'s> {
             configs,
             read_buffer: vec![0; READ_BUFFER],
             out: OutBuffer::with_capacity(OUT_BUFFER),
+            spares: Spares::default(),
             ledger: Ledger::new(),
             phase: Phase::Priming,
             window: Window { from: Ns::MAX, to: Ns::MAX, opened: false, closed: false },
+            next_edge: Ns::MAX,
             zero: Ns::MAX,
-            quota: load.max_requests.map(|total| share(usize::try_from(total).unwrap_or(usize::MAX)) as u64),
             in_flight: 0,
+            last_end: 0,
             open_connections: 0,
             opening: super::opening::Opening::default(),
-            resume_credit: 0.0,
+            resume_credit: vec![0.0; shared.addresses.len()],
             begun: index,
             gaps: GapWatch::new(&shared.clock),
-            cpu_at_start: Duration::ZERO,
-            cpu_in_window: Duration::ZERO,
+            cut_short: false,
         })
     }
 
     /// Runs to the end of the run.
     pub(super) fn run(mut self) -> io::Result<WorkerResult> {
         let mut events = Events::with_capacity(1024);
-        // The CPU clock is the thread's: the watch begins on the thread that it watches.
+        // The clocks are the thread's: the watch begins on the thread that it watches.
         self.gaps = GapWatch::new(&self.shared.clock);
         self.warm_up_crypto();
         self.begin_priming();
         let mut now = self.shared.clock.now();
         while self.phase != Phase::Ended {
-            let wanted = self.sleep(&mut events, now)?;
+            let Slept { wanted, spinning } = self.sleep(&mut events, now)?;
             let woke = self.shared.clock.now();
-            self.gaps.woke(wanted, woke);
+            self.gaps.woke(now, wanted, woke, spinning && events.is_empty());
             for event in &events {
                 if event.token() != TIMER {
-                    self.on_event(event);
+                    let seen = self.on_event(event);
+                    // A batch of events may take longer than a slice, or than a short window: what is used is noted where it belongs.
+                    if seen >= self.next_edge {
+                        self.cross_window_edges(seen);
+                    }
                 }
             }
             self.tick(self.shared.clock.now());
@@ -190,8 +206,8 @@ impl<'s> Worker<'s> {
         self.shared.report(Report::Tail(Box::new(tail)));
         Ok(WorkerResult {
             ledger: self.ledger,
-            gaps: self.gaps.finish(),
-            cpu: self.cpu_in_window,
+            usage: self.gaps.finish(),
+            cut_short: self.cut_short || !self.window.opened,
             window: if self.window.opened {
                 Duration::from_nanos(self.window.to - self.window.from)
             } else {
@@ -208,7 +224,7 @@ impl<'s> Worker<'s> {
     }
 
     /// Waits for events until something is due at the latest, and says when that was.
-    fn sleep(&mut self, events: &mut Events, now: Ns) -> io::Result<Ns> {
+    fn sleep(&mut self, events: &mut Events, now: Ns) -> io::Result<Slept> {
         let mut wanted = now + HEARTBEAT.as_nanos() as Ns;
         if let Some(due) = self.timers.next() {
             wanted = wanted.min(due.max(now));
@@ -216,11 +232,13 @@ impl<'s> Worker<'s> {
         // mio rounds up to milliseconds: good enough for timeouts, and nothing else waits for it.
         let mut timeout = Duration::from_nanos(wanted - now);
         wanted = now + (timeout.as_nanos() as Ns).div_ceil(1_000_000) * 1_000_000;
+        let mut spinning = false;
         if let Some(arrival) = self.next_wake() {
             let spin = self.shared.plan.load.spin.as_nanos() as Ns;
             if arrival.saturating_sub(spin) <= now {
                 timeout = Duration::ZERO;
                 wanted = now.max(arrival);
+                spinning = arrival > now;
             } else {
                 self.arm_timer(arrival - spin, now)?;
                 wanted = wanted.min(arrival);
@@ -230,10 +248,10 @@ impl<'s> Worker<'s> {
             // A process that was stopped and continued comes back so too: it may be later than wanted.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 events.clear();
-                Ok(wanted)
+                Ok(Slept { wanted, spinning })
             }
             Err(error) => Err(error),
-            Ok(()) => Ok(wanted),
+            Ok(()) => Ok(Slept { wanted, spinning }),
         }
     }
 
@@ -302,6 +320,7 @@ impl<'s> Worker<'s> {
         let from = zero + load.warmup.as_nanos() as Ns;
         self.zero = zero;
         self.window = Window { from, to: from + load.duration.as_nanos() as Ns, opened: false, closed: false };
+        self.next_edge = from;
         self.phase = Phase::Running;
         self.start_work(now);
         self.run_on(now);
@@ -313,6 +332,10 @@ impl<'s> Worker<'s> {
         if now >= self.window.to {
             self.phase = Phase::Draining;
             self.drain(now);
+        } else if self.has_done_what_was_asked() {
+            // The window ends just after the last of it, so that its rate is that of all of it: at once, where this worker had none.
+            let end = (self.last_end + 1).clamp(self.window.from, self.window.to);
+            self.end_window(end, self.shared.clock.now());
         }
     }
 
@@ -320,8 +343,7 @@ impl<'s> Worker<'s> {
     fn cross_window_edges(&mut self, now: Ns) {
         if !self.window.opened && now >= self.window.from {
             self.window.opened = true;
-            self.cpu_at_start = thread_cpu();
-            self.gaps.set_recording(true);
+            self.gaps.open_window(now);
         }
         if !self.window.opened || self.window.closed {
             return;
@@ -330,13 +352,15 @@ impl<'s> Worker<'s> {
         while now.min(self.window.to) >= self.window.from + (self.ledger.slice.index + 1) * length {
             self.hand_over_slice();
         }
+        self.next_edge = self.window.to.min(self.window.from + (self.ledger.slice.index + 1) * length);
         if now >= self.window.to {
             self.window.closed = true;
-            self.cpu_in_window = thread_cpu() - self.cpu_at_start;
-            self.gaps.set_recording(false);
+            self.next_edge = Ns::MAX;
+            self.gaps.close_window(now);
             if self.window.to > self.window.from + self.ledger.slice.index * length {
                 self.hand_over_slice();
             }
+            self.shared.report(Report::WindowClosed);
         }
     }
 
@@ -347,21 +371,33 @@ impl<'s> Worker<'s> {
         self.shared.report(Report::Slice(Box::new(slice)));
     }
 
-    /// Closes the window now: the user or a rule has ended the run, or all the work that was asked for has ended.
-    pub(super) fn end_early(&mut self, now: Ns) {
+    /// Ends the window now, from outside: the user or a rule has ended the run.
+    fn end_early(&mut self, now: Ns) {
         match self.phase {
             Phase::Priming | Phase::Opening | Phase::Ready => {
                 self.close_all(now);
             }
             Phase::Running if now < self.window.to => {
-                // Before the window has opened it becomes empty, and nothing of the warm-up is still to come.
-                self.window.from = self.window.from.min(now);
-                self.window.to = now;
-                self.cross_window_edges(now);
-                self.phase = Phase::Draining;
+                self.cut_short = true;
+                self.end_window(now, now);
             }
+            // What is under way in the drain may finish all the same: the window is complete.
             Phase::Running | Phase::Draining | Phase::Ended => {}
         }
+    }
+
+    /// Ends the window at `to`, before its planned end and not after `now`.
+    fn end_window(&mut self, to: Ns, now: Ns) {
+        // Before the window has opened it becomes empty, and nothing of the warm-up is still to come.
+        self.window.from = self.window.from.min(to);
+        self.window.to = to;
+        self.cross_window_edges(now);
+        self.phase = Phase::Draining;
+    }
+
+    /// Whether all the work that `--requests` asks for has been given out and has ended.
+    fn has_done_what_was_asked(&self) -> bool {
+        self.window.opened && self.in_flight == 0 && self.shared.grants_are_spent() && self.next_arrival().is_none()
     }
 
     /// Lets work that was intended in the window finish, for as long as a timeout.

@@ -14,6 +14,9 @@ use crate::stats::summary::Summary;
 /// Handshakes may be this share of the requests before their cost blurs the cost of a request.
 const NEGLIGIBLE: f64 = 1e-4;
 
+/// All that ended in the window may be this many times what was asked for, before its cost is not that of what was asked for.
+const MOSTLY: f64 = 1.1;
+
 pub(super) fn plan(plan: &RunPlan) -> PlanRecord {
     let RunPlan { target, request, tls, load } = plan;
     let (rate_per_s, arrivals, seed) = match load.pace() {
@@ -22,12 +25,7 @@ pub(super) fn plan(plan: &RunPlan) -> PlanRecord {
             (Some(rate.as_per_second()), Some(arrivals.name().to_owned()), Some(seed))
         }
     };
-    let (trust, ca_file) = match &tls.trust {
-        Trust::Mozilla => ("mozilla", None),
-        Trust::System => ("system", None),
-        Trust::Ca(path) => ("ca", Some(path.display().to_string())),
-        Trust::Insecure => ("insecure", None),
-    };
+    let (trust, ca_file) = trust_of(&tls.trust);
     PlanRecord {
         loop_kind: if rate_per_s.is_some() { "open" } else { "closed" }.to_owned(),
         unit: load.unit().name().to_owned(),
@@ -73,6 +71,16 @@ pub(super) fn plan(plan: &RunPlan) -> PlanRecord {
         source_ips: target.source_ips.iter().map(ToString::to_string).collect(),
         key_log: tls.key_log.as_ref().map(|path| path.display().to_string()),
         crypto: tls.provider().name().to_owned(),
+    }
+}
+
+/// The word for what is trusted, and the file where that is one.
+pub(super) fn trust_of(trust: &Trust) -> (&'static str, Option<String>) {
+    match trust {
+        Trust::Mozilla => ("mozilla", None),
+        Trust::System => ("system", None),
+        Trust::Ca(path) => ("ca", Some(path.display().to_string())),
+        Trust::Insecure => ("insecure", None),
     }
 }
 
@@ -191,11 +199,16 @@ pub(super) fn throughput(outcome: &Outcome) -> Throughput {
 /// CPU time per request and per handshake, each null where the window mixes the two.
 pub(super) fn cost_per_operation(outcome: &Outcome, cpu_s: f64) -> (Option<f64>, Option<f64>) {
     let counts = &outcome.ledger.counts;
-    let (requests, handshakes) = (counts.window_requests as f64, counts.window_handshakes as f64);
+    let (requests, handshakes) = (counts.ended_requests as f64, counts.ended_handshakes as f64);
     let failures = outcome.ledger.failures.total() as f64;
-    // Failed work costs too, and is in neither count.
-    let clean = failures <= NEGLIGIBLE * (requests + handshakes);
-    let alone = |mine: f64, other: f64| (mine > 0.0 && clean && other <= NEGLIGIBLE * mine).then(|| cpu_s * 1e9 / mine);
+    // Failed work costs too, and is in neither count. What was under way when the window opened was paid for in part before: where
+    // `--requests` makes the window short, that can be most of it.
+    let failed = failures > NEGLIGIBLE * (requests + handshakes);
+    let strange =
+        requests > counts.window_requests as f64 * MOSTLY || handshakes > counts.window_handshakes as f64 * MOSTLY;
+    let alone = |mine: f64, other: f64| {
+        (mine > 0.0 && !failed && !strange && other <= NEGLIGIBLE * mine).then(|| cpu_s * 1e9 / mine)
+    };
     (alone(requests, handshakes), alone(handshakes, requests))
 }
 

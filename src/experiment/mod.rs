@@ -3,5 +3,6 @@
 pub mod crypto;
 mod describe;
 pub mod run;
+pub mod suites;
 pub mod trial;
 pub mod verdict;

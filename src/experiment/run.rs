@@ -11,8 +11,12 @@ use crate::engine::outcome::{CannotRun, Outcome};
 use crate::engine::{Addresses, Event};
 use crate::host;
 use crate::model::plan::RunPlan;
+use crate::model::tls::Provider;
 use crate::record::run::{DroppedAddress, RunDocument, SCHEMA, ServerCost, TargetRecord, Tool};
 use crate::tls::config::ClientMaterial;
+
+/// A server's CPU time must be this many steps of its clock: then each of the two readings is off by 2 % at most.
+const STEPS: u32 = 50;
 
 /// Reads the CPU time that the server has used so far; `None` where it cannot be read any more.
 pub type ServerCpu<'a> = &'a dyn Fn() -> Option<Duration>;
@@ -22,6 +26,8 @@ pub type ServerCpu<'a> = &'a dyn Fn() -> Option<Duration>;
 pub struct MeteredServer<'a> {
     /// Reads it.
     pub cpu: ServerCpu<'a>,
+    /// The steps in which the reading grows.
+    pub resolution: Duration,
     /// Where the figure is from, in words: `embedded`, `pid 4711`.
     pub source: &'a str,
 }
@@ -34,13 +40,15 @@ pub struct Surroundings<'a> {
     pub addresses: &'a Addresses,
     /// The server's cost, where it can be read.
     pub server: Option<MeteredServer<'a>>,
+    /// Whether generator and server are known to run on cores of their own, or on machines of their own.
+    pub apart: bool,
     /// Ends the run early.
     pub stop: &'a StopFlag,
 }
 
 /// This program, as documents name it.
-pub fn tool(plan: &RunPlan) -> Tool {
-    tool_with(plan.tls.provider().name())
+pub fn tool(provider: Provider) -> Tool {
+    tool_with(provider.name())
 }
 
 /// This program with the cryptography library `crypto`.
@@ -68,6 +76,15 @@ pub fn run(
     around: &Surroundings<'_>,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<RunDocument, CannotRun> {
+    measure(plan, around, observe).map(|(document, _)| document)
+}
+
+/// As [`run`], with what the document was made of.
+pub(super) fn measure(
+    plan: &RunPlan,
+    around: &Surroundings<'_>,
+    observe: &mut dyn FnMut(Event<'_>),
+) -> Result<(RunDocument, Outcome), CannotRun> {
     let started_at = OffsetDateTime::now_utc();
     let read_cpu = || around.server.and_then(|server| (server.cpu)());
     let (mut cpu_before, mut cpu_after) = (None, None);
@@ -80,12 +97,19 @@ pub fn run(
         observe(event);
     };
     let outcome = crate::engine::run(plan, around.material, &around.addresses.used, around.stop, &mut watch)?;
-    let server = around.server.zip(cpu_before.zip(cpu_after)).map(|(server, (before, after))| {
-        let cpu_s = after.saturating_sub(before).as_secs_f64();
-        let (cpu_ns_per_request, cpu_ns_per_handshake) = describe::cost_per_operation(&outcome, cpu_s);
-        ServerCost { cpu_s, cpu_ns_per_request, cpu_ns_per_handshake, source: server.source.to_owned() }
-    });
-    Ok(document(plan, around, &outcome, server, started_at))
+    let server = around
+        .server
+        .zip(cpu_before.zip(cpu_after))
+        .map(|(server, (before, after))| server_cost(server, after.saturating_sub(before), &outcome));
+    Ok((document(plan, around, &outcome, server, started_at), outcome))
+}
+
+/// The server's cost. Where its time is only a few steps of the clock it was read from, the cost of an operation would be a rough guess.
+fn server_cost(server: MeteredServer<'_>, cpu: Duration, outcome: &Outcome) -> ServerCost {
+    let cpu_s = cpu.as_secs_f64();
+    let (cpu_ns_per_request, cpu_ns_per_handshake) =
+        if cpu >= server.resolution * STEPS { describe::cost_per_operation(outcome, cpu_s) } else { (None, None) };
+    ServerCost { cpu_s, cpu_ns_per_request, cpu_ns_per_handshake, source: server.source.to_owned() }
 }
 
 fn document(
@@ -96,11 +120,10 @@ fn document(
     started_at: OffsetDateTime,
 ) -> RunDocument {
     let latency = describe::latencies(outcome);
-    let shares_host = around.addresses.used.iter().any(|address| address.ip().is_loopback());
     let dropped = around.addresses.dropped.iter();
     RunDocument {
         schema: SCHEMA.to_owned(),
-        tool: tool(plan),
+        tool: tool(plan.tls.provider()),
         host: host::facts::read(),
         target: TargetRecord {
             url: plan.target.url.text.clone(),
@@ -113,7 +136,7 @@ fn document(
         plan: describe::plan(plan),
         started_at: stamp(started_at),
         interrupted: outcome.interrupted,
-        verdict: verdict::judge(plan, outcome, &latency, shares_host),
+        verdict: verdict::judge(plan, outcome, &latency, around.apart),
         counts: describe::counts(plan, &outcome.ledger),
         connections: describe::connections(&outcome.ledger),
         negotiated: describe::negotiated(&outcome.ledger),

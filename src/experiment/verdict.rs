@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::engine::ledger::Metric;
-use crate::engine::outcome::Outcome;
+use crate::engine::outcome::{Outcome, WorkerOutcome};
 use crate::model::failure::FailureKind;
 use crate::model::load::{Pace, Unit};
 use crate::model::plan::RunPlan;
@@ -24,21 +24,25 @@ const LAG_SHARE: f64 = 0.1;
 /// Lateness below a millisecond is not held against the generator.
 const LAG_FLOOR_NS: f64 = 1e6;
 
-/// A worker may be kept from running for this share of the window: the share that a 99th percentile leaves out.
+/// Gaps as long as the tolerated lateness may take this share of the window: the share that a 99th percentile leaves out.
 const GAP_SHARE: f64 = 0.01;
+
+/// Noticeable gaps of any length may take this share. A worker that is starved inflates the very latencies that the tolerated lateness
+/// is taken from, so that there must be a bound that does not depend on them.
+const STARVED_SHARE: f64 = 0.1;
 
 /// A drift of the throughput is worth a warning from this size on.
 const DRIFT_SIZE: f64 = 0.05;
 
-/// Judges a run.
-pub fn judge(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, shares_host: bool) -> Verdict {
+/// Judges a run; `apart`: generator and server are known not to share cores.
+pub fn judge(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, apart: bool) -> Verdict {
     let reasons = reasons(plan, outcome, latencies);
     let busiest = outcome.workers.iter().map(|worker| worker.busy).fold(0.0, f64::max);
     Verdict {
         valid: reasons.is_empty(),
         limited_by: (busiest >= BUSY_LIMIT).then(|| "client".to_owned()),
         reasons,
-        warnings: warnings(plan, outcome, shares_host),
+        warnings: warnings(plan, outcome, apart),
     }
 }
 
@@ -104,31 +108,33 @@ fn reasons(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies) -> Vec<Rema
     reasons
 }
 
-/// Time for which workers wanted to run and did not, where it is more than the share that a p99 would leave out.
+/// Time for which a worker wanted to run and did not: in gaps that matter for a p99, where it is more than a p99 would leave out; or in
+/// gaps of any length, where it is so much that the generator was starved.
 fn scheduling_gaps(outcome: &Outcome, tolerated: f64) -> Option<Remark> {
-    let lost = |worker: &crate::engine::outcome::WorkerOutcome| -> f64 {
-        let histogram = worker.gaps.histogram();
-        histogram
-            .iter_recorded()
-            .filter(|step| step.value_iterated_to() as f64 >= tolerated)
+    let lost = |worker: &WorkerOutcome, shortest: f64| -> f64 {
+        let steps = worker.gaps.histogram().iter_recorded();
+        let ns: f64 = steps
+            .filter(|step| step.value_iterated_to() as f64 >= shortest)
             .map(|step| step.value_iterated_to() as f64 * step.count_at_value() as f64)
-            .sum()
+            .sum();
+        ns / worker.watched.as_nanos() as f64
     };
-    let (share, longest) = outcome
-        .workers
-        .iter()
-        .filter(|worker| !worker.window.is_zero())
-        .map(|worker| (lost(worker) / worker.window.as_nanos() as f64, worker.gaps.max_ns().unwrap_or(0)))
+    // One that `--requests` left nothing to do has delayed nothing.
+    let worked = outcome.workers.iter().filter(|worker| !worker.window.is_zero() && !worker.watched.is_zero());
+    let (share, longest) = worked
+        .filter_map(|worker| {
+            let (long, all) = (lost(worker, tolerated), lost(worker, 0.0));
+            let share = if all > STARVED_SHARE { Some(all) } else { Some(long).filter(|long| *long > GAP_SHARE) };
+            Some((share?, worker.gaps.max_ns().unwrap_or(0)))
+        })
         .max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (share > GAP_SHARE).then(|| {
-        let text = format!(
-            "a worker wanted to run and was kept from it for {} of the window, {} at the longest; give the generator a core \
-             of its own (taskset, --pin) or fewer --threads",
-            units::share(share),
-            units::time(longest as f64)
-        );
-        remark("scheduling_gap", text)
-    })
+    let text = format!(
+        "a worker wanted to run and was kept from it for {} of the window, {} at the longest; give the generator a core of its \
+         own (taskset, --pin) or fewer --threads",
+        units::share(share),
+        units::time(longest as f64)
+    );
+    Some(remark("scheduling_gap", text))
 }
 
 fn local_limits(plan: &RunPlan, outcome: &Outcome) -> Vec<Remark> {
@@ -156,7 +162,7 @@ fn local_limits(plan: &RunPlan, outcome: &Outcome) -> Vec<Remark> {
     reasons
 }
 
-fn warnings(plan: &RunPlan, outcome: &Outcome, shares_host: bool) -> Vec<Remark> {
+fn warnings(plan: &RunPlan, outcome: &Outcome, apart: bool) -> Vec<Remark> {
     let mut warnings = Vec::new();
     let mut warn = |code: &str, text: String| warnings.push(remark(code, text));
     let counts = &outcome.ledger.counts;
@@ -170,13 +176,16 @@ fn warnings(plan: &RunPlan, outcome: &Outcome, shares_host: bool) -> Vec<Remark>
                 .to_owned(),
         );
     }
-    if shares_host {
-        let text =
-            "generator and server ran on the same machine and share its cores: figures of either include the other";
+    if !apart {
+        let text = "generator and server ran on the same machine and may have shared cores: the figures of either include the \
+                    other; give each its own with taskset, and name the server with --server-pid";
         warn("shared_host", text.to_owned());
     }
     if counts.succeeded == 0 && counts.attempted > 0 {
-        warn("no_success", format!("none of the {} attempted {} succeeded", counts.attempted, plan.load.unit().name()));
+        warn(
+            "no_success",
+            format!("none of the {} attempted {} succeeded", units::count(counts.attempted), plan.load.unit().name()),
+        );
     } else if counts.attempted == 0 {
         warn("nothing_measured", format!("no {} fell into the measure window", plan.load.unit().name()));
     }
@@ -237,3 +246,6 @@ fn longest_gap(outcome: &Outcome) -> Option<f64> {
     let worst = metrics.iter().filter_map(|m| outcome.ledger.latencies[*m as usize].max_ns()).max()? as f64;
     (gap >= 2.0 * LAG_FLOOR_NS && gap >= 0.5 * worst).then_some(gap)
 }
+
+#[cfg(test)]
+mod tests;

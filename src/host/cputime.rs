@@ -1,6 +1,6 @@
 //! What a process has cost: CPU time of a server and its workers, peak memory of this process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
@@ -31,6 +31,35 @@ impl Stat {
     }
 }
 
+/// The step in which the kernel counts the CPU time of processes.
+pub fn tick() -> Duration {
+    Duration::from_secs(1) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100)
+}
+
+/// Whether the process `pid` and this one are bound to different cores, so that neither takes time from the other; `false` where that
+/// cannot be known.
+pub fn runs_on_other_cores(pid: u32) -> bool {
+    let mine = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| allowed_cores(&status));
+    let theirs = std::fs::read_to_string(format!("/proc/{pid}/status")).ok().and_then(|status| allowed_cores(&status));
+    mine.zip(theirs).is_some_and(|(mine, theirs)| mine.is_disjoint(&theirs))
+}
+
+/// The `Cpus_allowed_list` of a process's status, such as `0-3,8`.
+fn allowed_cores(status: &str) -> Option<BTreeSet<u32>> {
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    let mut cores = BTreeSet::new();
+    for range in list.trim().split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+        // No machine has more; a list that says so is none.
+        if last >= 1 << 16 {
+            return None;
+        }
+        cores.extend(first..=last);
+    }
+    Some(cores)
+}
+
 /// CPU time, user and system, that the process `pid` and all its descendants have used since each began. Children that
 /// have ended and were waited for stay counted, so that the figure only grows while the tree lives; a process that was
 /// adopted by another parent leaves the tree. The kernel counts in ticks, as a rule of 10 ms.
@@ -49,8 +78,7 @@ pub fn process_tree_cpu(pid: u32) -> io::Result<Duration> {
     }
     let ticks = tree_ticks(&processes, pid)
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no process {pid} on this machine")))?;
-    let per_second = rustix::param::clock_ticks_per_second();
-    Ok(Duration::from_secs_f64(ticks as f64 / per_second as f64))
+    Ok(Duration::from_secs_f64(ticks as f64 * tick().as_secs_f64()))
 }
 
 /// The ticks of `root` and its descendants; `None` where `root` is not there.
@@ -104,6 +132,19 @@ mod tests {
         assert_eq!(tree_ticks(&processes, 99), None);
         let cycle = BTreeMap::from([(1, stat(3, 1)), (2, stat(1, 1)), (3, stat(2, 1))]);
         assert_eq!(tree_ticks(&cycle, 1), Some(3));
+    }
+
+    #[test]
+    fn cores_are_ranges_and_single_numbers() {
+        let cores = |list: &str| allowed_cores(&format!("Name:\tx\nCpus_allowed_list:\t{list}\n"));
+        assert_eq!(cores("0-2,5"), Some(BTreeSet::from([0, 1, 2, 5])));
+        assert_eq!(cores("7"), Some(BTreeSet::from([7])));
+        for list in ["", "a", "1-", "-1", "0-4294967295"] {
+            assert_eq!(cores(list), None, "{list}");
+        }
+        assert_eq!(allowed_cores("Name:\tx\n"), None);
+        assert!(!runs_on_other_cores(std::process::id()), "a process shares its cores with itself");
+        assert!(!runs_on_other_cores(u32::MAX));
     }
 
     #[test]

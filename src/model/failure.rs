@@ -1,5 +1,6 @@
 //! How a request, a session or a connection can fail: one enum for all, with a detail as second level.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -102,8 +103,20 @@ pub struct Failure {
     /// The kind.
     pub kind: FailureKind,
     /// The detail; empty where the kind says it all. Bounded in length, and free of control characters.
-    detail: String,
+    detail: Cow<'static, str>,
 }
+
+/// The statuses in three digits each.
+static STATUSES: [[u8; 3]; 1000] = {
+    let mut texts = [[b'0'; 3]; 1000];
+    let mut status = 0;
+    while status < texts.len() {
+        let digits = [status / 100, status / 10 % 10, status % 10];
+        texts[status] = [b'0' + digits[0] as u8, b'0' + digits[1] as u8, b'0' + digits[2] as u8];
+        status += 1;
+    }
+    texts
+};
 
 impl Failure {
     /// The longest detail kept, in characters: details may quote what a server sent.
@@ -112,7 +125,15 @@ impl Failure {
     /// A failure of `kind` with `detail`, which is cut and cleaned of control characters.
     pub fn new(kind: FailureKind, detail: impl AsRef<str>) -> Self {
         let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-        Self { kind, detail: detail.as_ref().chars().take(Self::MAX_DETAIL).map(clean).collect() }
+        let detail: String = detail.as_ref().chars().take(Self::MAX_DETAIL).map(clean).collect();
+        Self { kind, detail: detail.into() }
+    }
+
+    /// A status, 0 to 999, that does not count as success. Allocates nothing: a server may answer every request so.
+    pub fn status(status: u16) -> Self {
+        // Digits are always text; a status beyond three digits cannot be read from a head.
+        let text = STATUSES.get(usize::from(status)).and_then(|digits| std::str::from_utf8(digits).ok());
+        Self { kind: FailureKind::Status, detail: Cow::Borrowed(text.unwrap_or_default()) }
     }
 
     /// The detail; empty where the kind says it all.
@@ -123,7 +144,7 @@ impl Failure {
 
 impl From<FailureKind> for Failure {
     fn from(kind: FailureKind) -> Self {
-        Self { kind, detail: String::new() }
+        Self { kind, detail: Cow::Borrowed("") }
     }
 }
 
@@ -141,6 +162,15 @@ mod tests {
     fn names_are_the_serialized_ones() {
         for kind in FailureKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+    }
+
+    #[test]
+    fn a_status_is_its_three_digits() {
+        for status in [100, 204, 503, 999] {
+            let failure = Failure::status(status);
+            assert_eq!((failure.kind, failure.detail()), (FailureKind::Status, status.to_string().as_str()));
+            assert_eq!(failure, Failure::new(FailureKind::Status, status.to_string()));
         }
     }
 

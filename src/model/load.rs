@@ -4,7 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::units::{Percent, Rate};
+use crate::units::{self, Percent, Rate};
 
 /// The arrival process of an open loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -201,18 +201,19 @@ impl LoadPlan {
         let pace = Self::resolve_pace(&choice, fresh_seed)?;
         let duration = choice.duration.unwrap_or(Duration::from_secs(30));
         if duration < Duration::from_millis(100) {
-            return Err(format!("--duration {duration:?} is too short to measure anything; use at least 100ms"));
+            let given = units::duration(duration);
+            return Err(format!("--duration {given} is too short to measure anything; use at least 100ms"));
         }
         let timeout = choice.timeout.unwrap_or(Duration::from_secs(10));
         let connect_timeout = choice.connect_timeout.unwrap_or(Duration::from_secs(5));
         for (option, value) in [("--timeout", timeout), ("--connect-timeout", connect_timeout)] {
             if value < Duration::from_millis(1) || value > Duration::from_secs(3600) {
-                return Err(format!("{option} {value:?} is out of range; use 1ms to 1h"));
+                return Err(format!("{option} {} is out of range; use 1ms to 1h", units::duration(value)));
             }
         }
         let spin = choice.spin.unwrap_or_default();
         if spin > Duration::from_millis(1) {
-            return Err(format!("--spin {spin:?} would burn a core; use at most 1ms"));
+            return Err(format!("--spin {} would burn a core; use at most 1ms", units::duration(spin)));
         }
         let connections = choice.connections.map_or(64, NonZeroUsize::get);
         if connections > 4_000_000 {

@@ -9,5 +9,6 @@ pub mod load;
 pub mod plan;
 pub mod request;
 pub mod suite;
+pub mod suites;
 pub mod target;
 pub mod tls;

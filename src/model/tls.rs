@@ -177,6 +177,42 @@ impl TlsPlan {
         })
     }
 
+    /// The same plan with one suite and one type of certificate, and the suite's version only.
+    ///
+    /// # Errors
+    /// A sentence, where the suite needs the other type of certificate or is left without a group.
+    pub fn narrowed(&self, suite: Suite, certificate: KeyType) -> Result<Self, String> {
+        let Self {
+            versions: _,
+            suites: _,
+            groups,
+            cert_type: _,
+            provider,
+            resumption,
+            trust,
+            verify,
+            identity,
+            alpn,
+            key_log,
+        } = self;
+        let choice = TlsChoice {
+            version: Some(suite.version()),
+            suites: vec![suite],
+            groups: groups.clone(),
+            cert_type: Some(certificate),
+            provider: *provider,
+        };
+        Ok(Self {
+            resumption: *resumption,
+            trust: trust.clone(),
+            verify: *verify,
+            identity: identity.clone(),
+            alpn: alpn.clone(),
+            key_log: key_log.clone(),
+            ..Self::new(choice)?
+        })
+    }
+
     fn resolve_suites(
         version: Option<TlsVersion>,
         named: Vec<Suite>,
@@ -255,6 +291,13 @@ impl TlsPlan {
         self.cert_type
     }
 
+    /// Whether the plan offers ECDSA suites of TLS 1.2 without any curve that an ECDSA certificate could be on. There the list of groups
+    /// also says which certificates the client can use (RFC 8422, 5.1), and OpenSSL's servers refuse.
+    pub fn excludes_ecdsa_certificates(&self) -> bool {
+        let ecdsa = self.suites.iter().any(|suite| suite.key_type() == Some(KeyType::Ecdsa));
+        ecdsa && !self.groups.iter().any(|group| matches!(group, Group::Secp256r1 | Group::Secp384r1))
+    }
+
     /// The cryptography library.
     pub fn provider(&self) -> Provider {
         self.provider
@@ -292,6 +335,33 @@ mod tests {
         let only_13 = TlsChoice { groups: pq.clone(), version: Some(TlsVersion::V13), ..TlsChoice::default() };
         assert_eq!(TlsPlan::new(only_13.clone()).unwrap().groups(), pq);
         assert!(TlsPlan::new(TlsChoice { provider: Provider::Ring, ..only_13 }).unwrap_err().contains("aws-lc"));
+    }
+
+    #[test]
+    fn a_narrowed_plan_keeps_all_but_suite_and_certificate() {
+        let mut plan = TlsPlan::new(TlsChoice { groups: vec![Group::Secp256r1], ..TlsChoice::default() }).unwrap();
+        plan.trust = Trust::System;
+        plan.resumption = Resumption::Resumed;
+        plan.alpn.clear();
+        let narrow = plan.narrowed(Suite::ChaCha20Poly1305Sha256, KeyType::Rsa).unwrap();
+        assert_eq!(
+            (narrow.suites(), narrow.versions()),
+            (&[Suite::ChaCha20Poly1305Sha256][..], &[TlsVersion::V13][..])
+        );
+        assert_eq!((narrow.cert_type(), narrow.groups()), (Some(KeyType::Rsa), plan.groups()));
+        assert_eq!((&narrow.trust, narrow.resumption, narrow.alpn.len()), (&Trust::System, Resumption::Resumed, 0));
+        assert!(plan.narrowed(Suite::EcdheRsaAes128Gcm, KeyType::Ecdsa).is_err());
+    }
+
+    #[test]
+    fn x25519_alone_leaves_ecdsa_certificates_of_tls_1_2_without_a_curve() {
+        let plan = |groups: &[Group], version| {
+            TlsPlan::new(TlsChoice { groups: groups.to_vec(), version, ..TlsChoice::default() }).unwrap()
+        };
+        assert!(plan(&[Group::X25519], None).excludes_ecdsa_certificates());
+        assert!(!plan(&[Group::X25519, Group::Secp256r1], None).excludes_ecdsa_certificates());
+        assert!(!plan(&[Group::X25519], Some(TlsVersion::V13)).excludes_ecdsa_certificates());
+        assert!(!plan(&[], None).excludes_ecdsa_certificates());
     }
 
     #[test]

@@ -86,6 +86,16 @@ impl Schedule {
     }
 }
 
+/// The index of the first arrival at or after `from_ns` nanoseconds of the schedule that `law`, `rate` and `seed` define. Takes as long as
+/// drawing the arrivals before it: some nanoseconds each.
+pub fn first_index_from(law: Arrivals, rate: Rate, seed: u64, from_ns: u64) -> u64 {
+    let mut schedule = Schedule::new(law, rate, seed, 0, 1);
+    while schedule.peek().at_ns < from_ns {
+        schedule.pop();
+    }
+    schedule.peek().index
+}
+
 /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection that spreads a counter over all 64 bits.
 pub fn mix(counter: u64) -> u64 {
     let mut z = counter.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -120,6 +130,16 @@ mod tests {
             shared.sort_by_key(|arrival| arrival.index);
             prop_assert_eq!(&whole, &shared);
             prop_assert!(whole.windows(2).all(|pair| pair[0].at_ns <= pair[1].at_ns && pair[0].index + 1 == pair[1].index));
+        }
+
+        #[test]
+        fn the_first_index_divides_the_schedule(seed: u64, per_second in 1.0f64..1e6, poisson: bool, share in 0.0f64..400.0) {
+            let law = if poisson { Arrivals::Poisson } else { Arrivals::Constant };
+            let from_ns = (share / per_second * 1e9) as u64;
+            let index = first_index_from(law, rate(per_second), seed, from_ns);
+            for arrival in first(&mut Schedule::new(law, rate(per_second), seed, 0, 1), 800) {
+                prop_assert_eq!(arrival.at_ns >= from_ns, arrival.index >= index);
+            }
         }
 
         #[test]

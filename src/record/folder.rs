@@ -163,13 +163,11 @@ impl ResultsFolder {
     }
 
     fn temporary(&self, name: &str) -> io::Result<tempfile::NamedTempFile> {
-        use std::os::unix::fs::PermissionsExt;
-        // Temporary files are private by default; results are ordinary files, as the umask has them.
+        // tempfile's own files are private, and its errors name them; results are ordinary files, as the umask has them.
         tempfile::Builder::new()
             .prefix(&format!(".{name}."))
             .suffix(".tmp")
-            .permissions(fs::Permissions::from_mode(0o666))
-            .tempfile_in(&self.path)
+            .make_in(&self.path, |path| fs::File::create_new(path))
     }
 
     /// Proves that files can be written here, before a run that would otherwise be lost.

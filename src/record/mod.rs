@@ -6,4 +6,5 @@ pub mod crypto;
 pub(crate) mod fixture;
 pub mod folder;
 pub mod run;
+pub mod suites;
 pub mod trial;

@@ -52,6 +52,8 @@ impl Row {
     }
 }
 
+// Each table says whether the certificate was checked: a file may be read without the others.
+
 /// One row for the run: when, what, where, verdict, all counts, rates, latencies and costs.
 ///
 /// # Errors
@@ -195,14 +197,14 @@ fn costs(row: &mut Row, document: &RunDocument) {
 pub fn series(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<()> {
     let mut csv = writer(out);
     // The header does not depend on the rows: a run without any still says what would be there.
-    csv.write_record(&series_row(&SeriesRow::default()).names)?;
+    csv.write_record(&series_row(document, &SeriesRow::default()).names)?;
     for second in &document.series {
-        csv.write_record(&series_row(second).cells)?;
+        csv.write_record(&series_row(document, second).cells)?;
     }
     csv.flush()
 }
 
-fn series_row(second: &SeriesRow) -> Row {
+fn series_row(document: &RunDocument, second: &SeriesRow) -> Row {
     let mut row = Row::default();
     row.add("t_s", real(second.t_s));
     row.add("requests", whole(second.requests));
@@ -214,6 +216,7 @@ fn series_row(second: &SeriesRow) -> Row {
     row.add("response_p50_ns", whole(second.response_p50_ns));
     row.add("response_p99_ns", whole(second.response_p99_ns));
     row.add("dispatch_lag_max_ns", whole(second.dispatch_lag_max_ns));
+    row.add("insecure", truth(document.plan.insecure));
     row
 }
 
@@ -223,7 +226,7 @@ fn series_row(second: &SeriesRow) -> Row {
 /// Only those of `out`.
 pub fn quantiles(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<()> {
     let mut csv = writer(out);
-    csv.write_record(["latency", "q", "ns", "low_ns", "high_ns", "at_least", "count", "censored"])?;
+    csv.write_record(["latency", "q", "ns", "low_ns", "high_ns", "at_least", "count", "censored", "insecure"])?;
     for (name, latency) in document.latency.named() {
         let Some(latency) = latency else { continue };
         for record in &latency.quantiles {
@@ -236,6 +239,7 @@ pub fn quantiles(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<
                 truth(record.at_least),
                 whole(latency.count),
                 whole(latency.censored),
+                truth(document.plan.insecure),
             ])?;
         }
     }
@@ -260,6 +264,20 @@ mod tests {
             ("-0.5".into(), "1000000000000000000000".into(), String::new())
         );
         assert_eq!((whole(None), whole(0)), (String::new(), "0".into()));
+    }
+
+    #[test]
+    fn every_row_says_whether_the_certificate_was_checked() {
+        for (document, insecure) in [(fixture::open_loop(), "true"), (fixture::closed_loop(), "false")] {
+            for render in [summary, series, quantiles] {
+                let mut out = Vec::new();
+                render(&document, &mut out).unwrap();
+                let mut reader = ::csv::Reader::from_reader(out.as_slice());
+                let column = reader.headers().unwrap().iter().position(|name| name == "insecure").unwrap();
+                let cells: Vec<_> = reader.records().map(|record| record.unwrap()[column].to_owned()).collect();
+                assert!(!cells.is_empty() && cells.iter().all(|cell| cell == insecure), "{cells:?}");
+            }
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) fn solid(text: &str) -> String {
 
 /// `text` without what a terminal would obey instead of show: control characters, and those that hide text or turn its
 /// direction. They become U+FFFD, so that a reader sees that something was there.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let obeyed = |c: char| {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -69,6 +69,11 @@ impl Page {
             }
             self.push(&line);
         }
+    }
+
+    /// A line of its own above a table.
+    pub(super) fn heading(&mut self, text: &str) {
+        self.push(&clean(text));
     }
 
     /// An empty line.

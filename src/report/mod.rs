@@ -9,5 +9,6 @@ pub mod csv;
 mod golden;
 mod latency;
 mod layout;
+pub mod suites;
 pub mod text;
 pub mod trial;

@@ -1,12 +1,16 @@
-//! From recorded times to figures that can be trusted: recorders, their summary with confidence intervals, and a test for
-//! drift. Pure: no clock, no I/O, no threads.
+//! From recorded times to figures that can be trusted: recorders, their summary with confidence intervals, a test for drift,
+//! and comparisons of what was measured in rounds or apart. Pure: no clock, no I/O, no threads.
 
 pub mod batches;
+pub mod compare;
 pub mod interval;
 pub mod order;
 pub mod recorder;
+pub mod rounds;
 pub mod steady;
 pub mod summary;
 
+#[cfg(test)]
+mod compare_simulation;
 #[cfg(test)]
 mod simulation;

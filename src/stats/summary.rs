@@ -41,10 +41,11 @@ pub struct QuantileEstimate {
     /// bucket (HDR's convention: up to 0.1 % too high, never too low), at most the exact maximum. `None` where the sample
     /// is too small ([`MIN_BEYOND`]).
     pub ns: Option<u64>,
-    /// The lower end of the 95 % interval; `None` where there are too few independent times to tell.
+    /// The lower end of the 95 % interval, never below the shortest time, recorded or censored; `None` where there are too
+    /// few independent times to tell.
     pub low_ns: Option<u64>,
-    /// The upper end of the 95 % interval; `None` as for the lower end, and where a censored time lies at or below it: its
-    /// true length could be anything above.
+    /// The upper end of the 95 % interval, never above the longest time; `None` as for the lower end, and where a censored
+    /// time lies at or below it: its true length could be anything above.
     pub high_ns: Option<u64>,
     /// Whether some time at or below the estimate was censored, so that the estimate is a lower bound and prints as "≥".
     pub at_least: bool,
@@ -78,6 +79,7 @@ impl Summary {
 fn quantiles(recorder: &Recorder, batches: &Batches) -> Vec<QuantileEstimate> {
     let all = recorder.combined();
     let total = all.len() as f64;
+    let shortest = [recorder.min_ns(), recorder.min_censored_ns()].into_iter().flatten().min().unwrap_or(0);
     let longest = recorder.max_ns().max(recorder.max_censored_ns()).unwrap_or(u64::MAX);
     let read = |level: f64| all.value_at_quantile(level).min(longest);
     // 1 − 0.99 is a little more or less than 0.01 in binary; 1000 times must be enough for p99.
@@ -86,11 +88,10 @@ fn quantiles(recorder: &Recorder, batches: &Batches) -> Vec<QuantileEstimate> {
     let intervals = level_intervals(batches, &estimates);
     let estimate = |(i, q): (usize, f64)| {
         let ns = estimates.get(i).map(|&(_, ns)| ns);
-        let ends = intervals
-            .get(i)
-            .copied()
-            .flatten()
-            .map(|interval| ends(interval, |level| all.lowest_equivalent(read(level)), read));
+        let ends = intervals.get(i).copied().flatten().map(|interval| {
+            let (low, high) = ends(interval, |level| all.lowest_equivalent(read(level)), read);
+            (low.max(shortest), high.min(longest))
+        });
         let is_cut = |ns: u64| recorder.min_censored_ns().is_some_and(|shortest| shortest <= ns);
         QuantileEstimate {
             q,
@@ -114,7 +115,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::super::recorder::MAX_NS;
+    use super::super::recorder::{CoarseRecorder, MAX_NS};
     use super::*;
 
     fn summary(successes: &[u64], censored: &[u64]) -> Option<Summary> {
@@ -141,6 +142,41 @@ mod tests {
                     prop_assert!(ns >= exact && ns as f64 <= exact as f64 * 1.001, "{} for {}", ns, exact);
                     prop_assert!(ns <= values[values.len() - 1]);
                     prop_assert_eq!(estimate.at_least, shortest_cut.is_some_and(|cut| cut <= ns));
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn an_interval_holds_its_estimate_and_stays_within_what_was_recorded(
+            times in prop_oneof![
+                vec((1..10_000_000_000_u64, prop::bool::weighted(0.98)), 200..2000),
+                // All in one bucket or two of the batches, most of them in one of the recorder.
+                vec((prop_oneof![Just(1_234_567_u64), 1_230_000..1_240_000_u64], prop::bool::weighted(0.999)), 200..2000),
+            ],
+            slices in 10..70_usize,
+        ) {
+            let (mut recorder, mut batches) = (Recorder::new(), Batches::new(64));
+            for times in times.chunks(times.len().div_ceil(slices)) {
+                let mut slice = CoarseRecorder::new();
+                for &(ns, success) in times {
+                    if success { recorder.record(ns) } else { recorder.record_censored(ns) }
+                    slice.record(ns);
+                }
+                batches.push(&slice);
+            }
+            let (shortest, longest) = (times.iter().map(|t| t.0).min().unwrap(), times.iter().map(|t| t.0).max().unwrap());
+            let shortest_cut = times.iter().filter(|t| !t.1).map(|t| t.0).min();
+            for estimate in &Summary::new(&recorder, &batches).unwrap().quantiles {
+                if let (Some(ns), Some(low)) = (estimate.ns, estimate.low_ns) {
+                    prop_assert!(shortest <= low && low <= ns, "{:?}, shortest {}", estimate, shortest);
+                    let high = estimate.high_ns;
+                    prop_assert!(high.is_none_or(|high| ns <= high && high <= longest), "{:?}, longest {}", estimate, longest);
+                    prop_assert!(high.is_some() || shortest_cut.is_some(), "{:?} has no upper end", estimate);
+                    prop_assert!(high.is_none_or(|high| shortest_cut.is_none_or(|cut| high < cut)), "{:?}", estimate);
                 }
             }
         }
@@ -177,7 +213,6 @@ mod tests {
 
     #[test]
     fn an_upper_end_among_the_censored_is_open() {
-        use super::super::recorder::CoarseRecorder;
         let (mut recorder, mut batches) = (Recorder::new(), Batches::new(64));
         for _ in 0..20 {
             let mut slice = CoarseRecorder::new();

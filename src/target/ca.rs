@@ -1,5 +1,6 @@
 //! An authority that lives as long as the server, and the two server certificates that it issues.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -114,8 +115,9 @@ fn issue(issuer: &Issuer<'_, KeyPair>, names: &[String], key: &KeyPair, now: Off
 pub fn write_pem(path: &Path, pem: &str) -> Result<(), CaError> {
     let attempt = || -> io::Result<()> {
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        file.write_all(pem.as_bytes())?;
+        // By way of the plain file: errors of tempfile's own would name the temporary one.
+        let file = tempfile::Builder::new().make_in(directory, |path| File::create_new(path))?;
+        file.as_file().write_all(pem.as_bytes())?;
         file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
@@ -162,7 +164,12 @@ mod tests {
         write_pem(&path, "second").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "second");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
-        let error = write_pem(&directory.path().join("none/ca.pem"), "x").unwrap_err().to_string();
-        assert!(error.contains("none/ca.pem"), "{error}");
+        for (path, cause) in [
+            (directory.path().join("none/ca.pem"), "No such file or directory (os error 2)"),
+            (directory.path().to_owned(), "Is a directory (os error 21)"),
+        ] {
+            let error = write_pem(&path, "x").unwrap_err().to_string();
+            assert_eq!(error, format!("cannot write {}: {cause}", path.display()));
+        }
     }
 }

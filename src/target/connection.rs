@@ -14,6 +14,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::counters::{Counters, OpenConnection};
 use super::service::answer;
+use super::socket::Socket;
 
 /// How long a client may take for its handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -51,20 +52,22 @@ pub(super) async fn serve(stream: TcpStream, open: OpenConnection, mut context: 
 async fn handshake(
     stream: TcpStream,
     Context { acceptor, counters, stopping, .. }: &mut Context,
-) -> Option<TlsStream<TcpStream>> {
+) -> Option<TlsStream<Socket>> {
+    let accept = acceptor.accept(Socket::new(stream)).into_fallible();
     let outcome = tokio::select! {
         biased;
-        outcome = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)) => outcome,
+        outcome = timeout(HANDSHAKE_TIMEOUT, accept) => outcome,
         // Not a failure: nobody waits for this session any more.
         _ = stopping.wait_for(|stopping| *stopping) => return None,
     };
     match outcome {
-        Ok(Ok(tls)) => {
+        Ok(Ok(mut tls)) => {
             counters.count_handshake(tls.get_ref().1);
+            tls.get_mut().0.begin_serving();
             Some(tls)
         }
-        Ok(Err(error)) => {
-            counters.count_failed(&cause(&error));
+        Ok(Err((error, socket))) => {
+            counters.count_failed(&cause(&error, socket.into_broken()));
             None
         }
         Err(_) => {
@@ -74,10 +77,11 @@ async fn handshake(
     }
 }
 
-/// The cause of a failed handshake, without numbers or addresses that would make each one distinct.
-fn cause(error: &io::Error) -> String {
+/// The cause of a failed handshake, without numbers or addresses that would make each one distinct: what rustls found wrong, or
+/// else how the connection broke.
+fn cause(error: &io::Error, broken: Option<io::Error>) -> String {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(error) => error.to_string(),
-        None => error.kind().to_string(),
+        None => broken.map_or_else(|| error.kind(), |broken| broken.kind()).to_string(),
     }
 }

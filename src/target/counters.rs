@@ -1,6 +1,7 @@
 //! What the endpoint saw: counters that each thread keeps for itself, and the report that adds them up.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,6 +32,17 @@ impl HandshakeKind {
             rustls::HandshakeKind::FullWithHelloRetryRequest => Self::FullWithHrr,
             rustls::HandshakeKind::Resumed => Self::Resumed,
         }
+    }
+}
+
+impl fmt::Display for HandshakeKind {
+    /// In words, such as `full after HelloRetryRequest`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "full",
+            Self::FullWithHrr => "full after HelloRetryRequest",
+            Self::Resumed => "resumed",
+        })
     }
 }
 
@@ -176,7 +188,7 @@ pub struct Report {
     pub failed_handshakes: Vec<FailedHandshakes>,
     /// Requests whose head was received in full and could be parsed.
     pub requests: u64,
-    /// Responses whose body was handed to the connection in full.
+    /// Responses whose body was handed to the connection in full. A client counts an answer when it has received it.
     pub responses: u64,
     /// Body bytes of requests read.
     pub bytes_in: u64,

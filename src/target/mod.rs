@@ -22,6 +22,7 @@ mod counters;
 mod listener;
 mod server;
 mod service;
+mod socket;
 
 pub use config::Config;
 pub use counters::{FailedHandshakes, HandshakeCount, HandshakeKind, Report};

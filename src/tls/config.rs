@@ -104,8 +104,8 @@ impl ClientMaterial {
 
 impl Identity {
     fn load(plan: &TlsPlan, files: &ClientIdentity) -> Result<Self, TlsSetupError> {
-        let chain = files::certificates("the client certificate", &files.cert)?;
-        let key = files::private_key("the client key", &files.key)?;
+        let chain = files::certificates("the client certificate of --cert", &files.cert)?;
+        let key = files::private_key("the client key of --key", &files.key)?;
         let library = provider(plan.provider(), plan.suites(), plan.groups());
         match CertifiedKey::from_der(chain.clone(), key.clone_key(), &library) {
             Ok(_) => Ok(Self { chain, key }),

@@ -134,5 +134,12 @@ fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsSetupError> {
 }
 
 fn damaged(what: &'static str, path: &Path, error: &pem::Error) -> TlsSetupError {
-    TlsSetupError::Pem { what, path: path.into(), cause: error.to_string() }
+    let cause = match error {
+        // Its own words show the bytes as numbers.
+        pem::Error::MissingSectionEnd { end_marker } => {
+            format!("the line -----END {}----- is missing", String::from_utf8_lossy(end_marker))
+        }
+        other => other.to_string(),
+    };
+    TlsSetupError::Pem { what, path: path.into(), cause }
 }

@@ -1,6 +1,8 @@
 //! What the tests of the built binary share: a TLS server that keeps its own log and misbehaves on request, and runs of the binary.
 #![allow(dead_code)] // each test file uses its part
 
+pub(crate) mod endpoint;
+pub(crate) mod noise;
 pub(crate) mod server;
 
 use std::path::{Path, PathBuf};
@@ -38,9 +40,14 @@ pub(crate) fn start(server: &Server, args: &[&str]) -> Running {
 }
 
 /// As [`start`], by `command`, which ends in the binary's path.
-pub(crate) fn start_by(mut command: Command, server: &Server, args: &[&str]) -> Running {
+pub(crate) fn start_by(command: Command, server: &Server, args: &[&str]) -> Running {
+    start_at(command, &server.url(), &server.ca(), args)
+}
+
+/// As [`start_by`], against whatever is at `url` and has a certificate that `ca` vouches for.
+pub(crate) fn start_at(mut command: Command, url: &str, ca: &Path, args: &[&str]) -> Running {
     let folder = tempfile::tempdir().unwrap();
-    command.arg("run").arg(server.url()).arg("--ca").arg(server.ca()).arg("--json").arg("--no-progress");
+    command.args(["run", url, "--json", "--no-progress", "--ca"]).arg(ca);
     command.arg("--out").arg(folder.path().join("out")).args(args);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     Running { child, folder }
@@ -56,6 +63,11 @@ pub(crate) fn run(server: &Server, args: &[&str]) -> RunDocument {
 }
 
 impl Running {
+    /// The process's number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends `signal` to the process.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
@@ -134,28 +146,6 @@ pub(crate) fn only_failures(document: &RunDocument, kind: FailureKind) -> u64 {
 pub(crate) fn quantile_s(latency: Option<&Latency>, q: f64) -> f64 {
     let record = latency.expect("the latency was measured").quantile(q).expect("the quantile is kept");
     record.ns.expect("the sample suffices") as f64 / 1e9
-}
-
-/// Whether more wants to run on this machine than it has cores for: then delays are the machine's.
-fn machine_is_crowded() -> bool {
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let runnable = load.split(' ').next().and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
-    runnable >= std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64)
-}
-
-/// Tries up to three times what another process on this machine may spoil. Three failures count, unless the machine is crowded: then
-/// nothing can be said of its delays, and that is told.
-pub(crate) fn despite_noise(attempt: impl Fn() -> Result<(), String>) {
-    let mut told = Vec::new();
-    for _ in 0..3 {
-        match attempt() {
-            Ok(()) => return,
-            Err(why) => told.push(why),
-        }
-    }
-    let told = told.join("\n");
-    assert!(machine_is_crowded(), "three times in a row:\n{told}");
-    eprintln!("not judged, the machine is crowded:\n{told}");
 }
 
 /// What lies in `folder`, sorted.

@@ -52,11 +52,11 @@ impl Drop for Process {
     }
 }
 
-/// The answer to a GET in the clear, head and body; `None` while nothing answers.
-pub(crate) fn get(port: u16) -> Option<String> {
+/// The answer to a GET of `path` in the clear, head and body; `None` while nothing answers.
+pub(crate) fn get(port: u16, path: &str) -> Option<String> {
     let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     socket.set_read_timeout(Some(PATIENCE)).ok()?;
-    socket.write_all(b"GET / HTTP/1.0\r\n\r\n").ok()?;
+    socket.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).ok()?;
     let mut answer = String::new();
     socket.read_to_string(&mut answer).ok()?;
     Some(answer)

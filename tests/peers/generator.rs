@@ -16,10 +16,17 @@ pub(crate) struct Ran {
     pub(crate) folder: TempDir,
 }
 
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_shakedown");
+
 /// `shakedown run URL`, short and small where `args` do not say otherwise.
 pub(crate) fn run(url: &str, args: &[&str]) -> Ran {
+    run_by(Command::new(BINARY), url, args)
+}
+
+/// As [`run`], by `command`, which ends in [`BINARY`].
+pub(crate) fn run_by(mut command: Command, url: &str, args: &[&str]) -> Ran {
     let has = |name: &str| args.contains(&name);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_shakedown"));
     command.args(["run", url, "--no-progress"]).args(args);
     for (name, value) in [("--warmup", "100ms"), ("--duration", "500ms"), ("-c", "4"), ("-t", "1")] {
         if !has(name) {
@@ -38,7 +45,11 @@ pub(crate) fn run(url: &str, args: &[&str]) -> Ran {
 
 /// Runs with `--json`, and gives the document, for which all that every document promises was checked.
 pub(crate) fn document(url: &str, args: &[&str]) -> RunDocument {
-    let ran = run(url, &[args, &["--json"]].concat());
+    document_of(&run(url, &[args, &["--json"]].concat()))
+}
+
+/// The document of a run with `--json`, for which all that every document promises was checked.
+pub(crate) fn document_of(ran: &Ran) -> RunDocument {
     assert!(matches!(ran.code, 0 | 3), "exit {}: {}", ran.code, ran.stderr);
     let document: RunDocument = serde_json::from_str(&ran.stdout).expect("only the document on stdout");
     let kept = fs::read_to_string(ran.folder.path().join("result.json")).unwrap();
@@ -50,7 +61,11 @@ pub(crate) fn document(url: &str, args: &[&str]) -> RunDocument {
 
 /// What the command says when nothing could be run: exit 4, nothing on stdout, one line that says why.
 pub(crate) fn refusal(url: &str, args: &[&str]) -> String {
-    let ran = run(url, &[args, &["--json"]].concat());
+    refusal_of(run(url, &[args, &["--json"]].concat()))
+}
+
+/// What a run with `--json` said that could not be.
+pub(crate) fn refusal_of(ran: Ran) -> String {
     assert_eq!(ran.code, 4, "{}{}", ran.stderr, ran.stdout);
     assert!(ran.stdout.is_empty(), "{}", ran.stdout);
     let errors = ran.stderr.lines().filter(|line| line.starts_with("error: ")).count();

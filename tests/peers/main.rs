@@ -6,6 +6,7 @@
 //! A run here is short and shares its machine with other tests, so its verdict may well be INVALID (exit 3): the counts must
 //! hold all the same, and no time is asserted.
 
+mod addresses;
 mod bodies;
 mod fixture;
 mod generator;

@@ -53,6 +53,8 @@ pub(crate) struct Line {
     pub(crate) bytes_sent: u64,
     pub(crate) request_bytes: u64,
     pub(crate) client: String,
+    /// Which of its addresses was connected to.
+    pub(crate) address: String,
 }
 
 impl Line {
@@ -71,6 +73,7 @@ impl Line {
             bytes_sent: number(8),
             request_bytes: number(9),
             client: fields[10].to_owned(),
+            address: fields[11].to_owned(),
         }
     }
 }
@@ -120,7 +123,7 @@ impl Nginx {
             .spawn()
             .expect("nginx is installed, and in the PATH");
         let mut process = Process(child);
-        let ready = || get(status_port).is_some_and(|text| text.contains("Active connections"));
+        let ready = || get(status_port, "/").is_some_and(|text| text.contains("Active connections"));
         process.wait_until("nginx", ready);
         let ca = authority.cert.display().to_string();
         let mut server = Self { _process: process, folder, port, status_port, authority, ca, seen: 0, accepted: 0 };
@@ -146,7 +149,7 @@ impl Nginx {
     /// What was logged since the last call. nginx is one process here and takes events in their order: with the answer to a
     /// request of ours it has seen everything that was sent before, so nothing has to be waited for.
     pub(crate) fn log(&mut self) -> Log {
-        let status = get(self.status_port).expect("nginx still answers");
+        let status = get(self.status_port, "/").expect("nginx still answers");
         // "server accepts handled requests" and then the three numbers; this very request is one of them.
         let numbers = status.lines().skip_while(|line| !line.starts_with("server accepts")).nth(1).unwrap();
         let accepted: u64 = numbers.split_whitespace().next().unwrap().parse().unwrap();
@@ -189,7 +192,7 @@ http {{
     {temp}
     keepalive_requests 1000000; client_max_body_size 8m;
     log_format tls '$connection $connection_requests $ssl_protocol $ssl_cipher $ssl_curve $ssl_session_reused '
-                   '$status $request_method $bytes_sent $request_length $ssl_client_verify';
+                   '$status $request_method $bytes_sent $request_length $ssl_client_verify $server_addr';
     server {{ listen 127.0.0.1:{status_port}; access_log off; location / {{ stub_status; }} }}
     server {{
         listen 127.0.0.1:{port} ssl; server_name localhost; root html;

@@ -1,0 +1,205 @@
+//! `shakedown.suites/1`: the document of a comparison of suites.
+
+use serde::{Deserialize, Serialize};
+
+use super::run::{Host, Remark, TargetRecord, Tool};
+use crate::model::suite::{KeyType, Suite, TlsVersion};
+use crate::model::suites::Direction;
+
+/// The schema's name and version.
+pub const SCHEMA: &str = "shakedown.suites/1";
+
+/// A comparison of suites, complete.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SuitesDocument {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// What measured.
+    pub tool: Tool,
+    /// Where it ran.
+    pub host: Host,
+    /// What was loaded.
+    pub target: TargetRecord,
+    /// What was the same for all arms.
+    pub plan: SuitesPlanRecord,
+    /// When it started: RFC 3339, UTC.
+    pub started_at: String,
+    /// Whether the user ended it early; the rounds that were not complete are left out then.
+    pub interrupted: bool,
+    /// Whether the differences found can be believed: what the arms that are the baseline again say.
+    pub trustworthy: Trustworthy,
+    /// What a reader should know.
+    pub warnings: Vec<Remark>,
+    /// One entry for each workload and arm, in the order in which they are shown.
+    pub arms: Vec<ArmRecord>,
+    /// What the endpoint did not take, and is in no other row.
+    pub refused: Vec<Refused>,
+}
+
+/// What was the same for all arms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)] // each is the command-line option of the same name
+pub struct SuitesPlanRecord {
+    pub rounds: u32,
+    pub trial_s: f64,
+    pub warmup_s: f64,
+    /// The common rate, as a share of what the slowest arm carried in a first round that is not counted; null where no response
+    /// times were taken.
+    pub load_share: Option<f64>,
+    pub seed: u64,
+    pub connections: u64,
+    pub threads: u64,
+    pub pin: bool,
+    pub path: String,
+    pub groups: Vec<String>,
+    pub crypto: String,
+    /// The longest record that this side writes; the server's are its own choice.
+    pub record_bytes: u64,
+    pub trust: String,
+    pub verify: String,
+    pub insecure: bool,
+    /// Differences below this share are not called differences.
+    pub tolerance: f64,
+    /// The confidence of all intervals.
+    pub confidence: f64,
+}
+
+/// What the arms that are the baseline again say of all the others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trustworthy {
+    /// False where a baseline differed from itself, or where nothing could be said of that.
+    pub trusted: bool,
+    /// The largest share by which the baseline's rate could differ from itself: what is smaller cannot be seen by this comparison.
+    pub noise_floor: Option<f64>,
+    /// Why, in a sentence.
+    pub text: String,
+}
+
+/// One arm under one workload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArmRecord {
+    /// The suite, by its IANA name.
+    pub suite: Suite,
+    /// Its version.
+    pub version: TlsVersion,
+    /// The type of the server's certificate.
+    pub certificate: KeyType,
+    /// `full_handshake`, `resumed_handshake`, `request` or `bulk`.
+    pub workload: String,
+    /// Of bulk: which way.
+    pub direction: Option<Direction>,
+    /// Of bulk: the size.
+    pub object_bytes: Option<u64>,
+    /// Whether the other arms with this certificate are compared with this one.
+    pub baseline: bool,
+    /// Whether it is the baseline again.
+    pub control: bool,
+    /// `client` where the generator was the limit in most rounds: the rate is a lower bound of the server's then.
+    pub limited_by: Option<String>,
+    /// Whose figure the rate is: `server`, `client`, or `both` where they shared cores.
+    pub rate_of: String,
+    /// What each round measured.
+    pub rounds: Vec<RoundRecord>,
+    /// What they say together.
+    pub estimate: Estimates,
+    /// The rate against that of the baseline; null for the baseline itself.
+    pub versus_baseline: Option<Versus>,
+    /// Other figures against the baseline's.
+    pub also_versus_baseline: Vec<Versus>,
+}
+
+/// One arm in one round. A figure that the round did not yield is null.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RoundRecord {
+    /// The round, from 1.
+    pub round: u32,
+    /// Handshakes or requests per second at full load.
+    pub rate_per_s: Option<f64>,
+    /// The client's CPU time for each, in nanoseconds.
+    pub client_cpu_ns: Option<f64>,
+    /// The server's.
+    pub server_cpu_ns: Option<f64>,
+    /// Quantiles of the response time at the common rate, in nanoseconds.
+    pub response_p50_ns: Option<u64>,
+    /// The same.
+    pub response_p99_ns: Option<u64>,
+    /// Whether the client was the limit at full load.
+    pub client_limited: bool,
+    /// Whether the client was kept from running at full load, more than a single run may be: its rate and cost are kept, since every arm
+    /// may be hit and the rounds show by how much; response times of such a run are not.
+    pub disturbed: bool,
+    /// What failed, at either load.
+    pub failed: u64,
+    /// Runs that were made again, since the generator was disturbed.
+    pub repeated: u32,
+}
+
+/// A figure over all rounds, with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// The figure.
+    pub value: f64,
+    /// The interval's ends; null with too few rounds.
+    pub low: Option<f64>,
+    /// The same.
+    pub high: Option<f64>,
+}
+
+/// The figures of one arm over all rounds: geometric means, but for the quantiles, which are those of all rounds' response times together.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Estimates {
+    /// Rounds that have a rate.
+    pub rounds: u32,
+    /// Handshakes or requests per second at full load.
+    pub rate_per_s: Option<Figure>,
+    /// Bulk: the objects' bytes per second at full load.
+    pub bytes_per_s: Option<Figure>,
+    /// The client's CPU time for each handshake or request.
+    pub client_cpu_ns: Option<Figure>,
+    /// Bulk: the client's CPU seconds per 10^9 bytes of objects.
+    pub client_cpu_s_per_gb: Option<Figure>,
+    /// The server's CPU time for each handshake or request.
+    pub server_cpu_ns: Option<Figure>,
+    /// Bulk: the server's CPU seconds per 10^9 bytes of objects.
+    pub server_cpu_s_per_gb: Option<Figure>,
+    /// The common rate at which response times were taken.
+    pub common_rate_per_s: Option<f64>,
+    /// How many response times there are.
+    pub responses: u64,
+    /// The median response time at the common rate.
+    pub response_p50_ns: Option<Figure>,
+    /// The 99th percentile; null where there are too few.
+    pub response_p99_ns: Option<Figure>,
+    /// What failed, over all rounds.
+    pub failed: u64,
+}
+
+/// An arm's figure against the baseline's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Versus {
+    /// `rate`, `response_p50`, `client_cpu` or `server_cpu`.
+    pub measure: String,
+    /// Arm / baseline; null where there is nothing to compare.
+    pub ratio: Option<f64>,
+    /// The ends of its interval, corrected for the number of comparisons.
+    pub low: Option<f64>,
+    /// The same.
+    pub high: Option<f64>,
+    /// The p-value, corrected in the same way.
+    pub p: Option<f64>,
+    /// `faster`, `slower` (of CPU time: `cheaper`, `dearer`), `no_difference`, or `too_few` rounds to tell.
+    pub verdict: String,
+}
+
+/// Something that the endpoint did not take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The suite; null where a workload was refused whatever the suite.
+    pub suite: Option<Suite>,
+    /// The type of certificate it was asked for with.
+    pub certificate: Option<KeyType>,
+    /// The workload; null where the suite was refused whatever the workload.
+    pub workload: Option<String>,
+    /// Why: the alert, or what else the endpoint did.
+    pub why: String,
+}
