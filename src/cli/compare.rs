@@ -12,7 +12,7 @@ use super::output;
 use crate::experiment::compare::{self, Documents, How};
 use crate::record::compare::{CompareDocument, Outcome};
 use crate::record::folder::{self, ResultsFolder};
-use crate::record::{run, suites, trial};
+use crate::record::{crypto, run, suites, trial};
 use crate::report;
 use crate::stats::compare::Tolerance;
 use crate::units::{self, Percent};
@@ -116,8 +116,11 @@ fn load(paths: &[PathBuf]) -> Result<Documents, Failed> {
         suites::SCHEMA => {
             Ok(Documents::Suites(each(&found, |path, schema| Ok((named(path), suites_of(path, schema)?)))?))
         }
+        crypto::SCHEMA => {
+            Ok(Documents::Crypto(each(&found, |path, schema| Ok((named(path), folder::load(path, schema)?)))?))
+        }
         _ => Err(Failed::usage(format!(
-            "{} is a {schema}, which cannot be compared: name documents of run or suites",
+            "{} is a {schema}, which cannot be compared: name documents of run, suites or crypto",
             first.display()
         ))),
     }

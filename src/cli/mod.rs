@@ -3,6 +3,7 @@
 
 mod args;
 mod compare;
+mod crypto;
 mod dry_run;
 mod exit;
 mod load;
@@ -46,6 +47,8 @@ enum Command {
     Suites(Box<suites::SuitesArgs>),
     /// Documents of one kind side by side: CPUs, releases, days
     Compare(compare::CompareArgs),
+    /// AEAD and handshake primitives on this CPU, by library; no network
+    Crypto(crypto::CryptoArgs),
     /// The embedded HTTPS endpoint alone: nine suites, RSA and ECDSA certificates, until Ctrl-C or SIGTERM
     Serve(serve::ServeArgs),
     /// A result rendered again, as text or CSV, without a rerun
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => run::execute(&args),
         Some(Command::Suites(args)) => suites::execute(&args),
         Some(Command::Compare(args)) => compare::execute(&args),
+        Some(Command::Crypto(args)) => crypto::execute(&args),
         Some(Command::Serve(args)) => serve::execute(&args),
         Some(Command::Report(args)) => report::execute(&args),
     };

@@ -48,10 +48,15 @@ pub struct Surroundings<'a> {
 
 /// This program, as documents name it.
 pub fn tool(provider: Provider) -> Tool {
+    tool_with(provider.name())
+}
+
+/// This program with the cryptography library `crypto`.
+pub(super) fn tool_with(crypto: &str) -> Tool {
     Tool {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: option_env!("SHAKEDOWN_COMMIT").map(str::to_owned),
-        crypto: provider.name().to_owned(),
+        crypto: crypto.to_owned(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::engine::Addresses;
 use crate::engine::control::StopFlag;
 use crate::host;
 use crate::model::load::LoadChoice;
-use crate::model::request::{ExpectStatus, Method, RequestPlan};
+use crate::model::request::RequestPlan;
 use crate::model::suites::{Objects, SuitesChoice, SuitesPlan, WorkloadKind};
 use crate::model::target::{HttpsUrl, Target};
 use crate::model::tls::{TlsChoice, TlsPlan, Trust};
@@ -85,15 +85,7 @@ pub fn run(seed: u64, stop: &StopFlag, observe: &mut dyn FnMut(Step<'_>)) -> Res
 /// Every suite once, under each workload, at full load only.
 fn plan(server: &Server, ca_file: std::path::PathBuf, pin: bool, seed: u64) -> Result<SuitesPlan, String> {
     let url: HttpsUrl = format!("https://{}/", server.addr()).parse()?;
-    let request = RequestPlan {
-        method: Method::get(),
-        path: url.path.clone(),
-        host: url.authority.clone(),
-        headers: Vec::new(),
-        body_bytes: None,
-        expect_status: ExpectStatus::default(),
-        body: Vec::new().into(),
-    };
+    let request = RequestPlan::get(&url);
     let mut tls = TlsPlan::new(TlsChoice::default())?;
     tls.trust = Trust::Ca(ca_file);
     let choice = SuitesChoice {

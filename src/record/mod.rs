@@ -2,6 +2,7 @@
 //! spreadsheets; a figure that does not exist is `null`, never 0. Nothing here knows the engine.
 
 pub mod compare;
+pub mod crypto;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod folder;

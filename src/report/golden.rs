@@ -2,21 +2,25 @@
 //! `UPDATE_GOLDEN=1 cargo test --lib golden`, and read the difference.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{csv, text};
+use super::{compare, crypto, csv, text};
+use crate::experiment::compare::fixture as compared;
+use crate::record;
+use crate::record::compare::CompareDocument;
+use crate::record::crypto::CryptoDocument;
 use crate::record::fixture;
 use crate::record::run::RunDocument;
 
-type Renderer = fn(&RunDocument, &mut dyn io::Write) -> io::Result<()>;
+type Render<D> = fn(&D, &mut dyn io::Write) -> io::Result<()>;
 
 #[test]
 fn each_format_is_as_it_was() {
-    let json: Renderer = |document, out| {
+    let json: Render<RunDocument> = |document, out| {
         serde_json::to_writer_pretty(&mut *out, document)?;
         out.write_all(b"\n")
     };
-    let formats: [(&str, Renderer); 5] = [
+    let formats: [(&str, Render<RunDocument>); 5] = [
         ("result.json", json),
         ("summary.txt", text::run),
         ("summary.csv", csv::summary),
@@ -28,25 +32,49 @@ fn each_format_is_as_it_was() {
         ("run-closed", fixture::closed_loop()),
         ("run-handshakes", fixture::handshakes()),
     ];
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let mut rendered: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     for (folder, document) in &documents {
-        for (name, render) in formats {
-            let mut out = Vec::new();
-            render(document, &mut out).unwrap();
-            rendered.push((golden.join(folder).join(name), out));
-        }
+        hold(folder, document, &formats);
     }
-    compare(&rendered);
 }
 
-fn compare(rendered: &[(PathBuf, Vec<u8>)]) {
+#[test]
+fn each_format_of_crypto_is_as_it_was() {
+    let json: Render<CryptoDocument> = |document, out| {
+        serde_json::to_writer_pretty(&mut *out, document)?;
+        out.write_all(b"\n")
+    };
+    let formats = [("result.json", json), ("summary.txt", crypto::text), ("crypto.csv", crypto::csv)];
+    hold("crypto", &record::crypto::fixture::document(), &formats);
+}
+
+#[test]
+fn each_format_of_a_comparison_is_as_it_was() {
+    let json: Render<CompareDocument> = |document, out| {
+        serde_json::to_writer_pretty(&mut *out, document)?;
+        out.write_all(b"\n")
+    };
+    let formats = [("result.json", json), ("summary.txt", compare::text), ("compare.csv", compare::csv)];
+    for (folder, document) in compared::all() {
+        let mut text = Vec::new();
+        compare::text(&document, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        hold(folder, &document, &formats);
+    }
+}
+
+/// Holds what each of `formats` makes of `document` against the file of that name in `folder`.
+fn hold<D>(folder: &str, document: &D, formats: &[(&str, Render<D>)]) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut differing = Vec::new();
-    for (path, rendered) in rendered {
+    for (name, render) in formats {
+        let mut rendered = Vec::new();
+        render(document, &mut rendered).unwrap();
+        let path = golden.join(folder).join(name);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, rendered).unwrap();
-        } else if std::fs::read(path).ok().as_ref() != Some(rendered) {
+            std::fs::write(&path, &rendered).unwrap();
+        } else if std::fs::read(&path).ok().as_ref() != Some(&rendered) {
             differing.push(path);
         }
     }

@@ -4,6 +4,7 @@
 //! renders again without a rerun. Where a figure is only a bound, or does not exist, every format says so.
 
 pub mod compare;
+pub mod crypto;
 pub mod csv;
 #[cfg(test)]
 mod golden;

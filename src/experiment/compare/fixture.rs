@@ -1,12 +1,55 @@
 //! Hand-made documents to compare: runs that last long enough for a rate's interval, and comparisons of suites on two CPUs.
 
+use time::OffsetDateTime;
+
+use super::{Documents, How, compare};
 use crate::model::suite::{KeyType, Suite};
 use crate::model::suites::Direction;
-use crate::record::fixture;
+use crate::record::compare::{CompareDocument, Comparer};
 use crate::record::run::{Latencies, Latency, RunDocument, SeriesRow};
 use crate::record::suites::{
     ArmRecord, Estimates, Figure, SCHEMA, SuitesDocument, SuitesPlanRecord, Trustworthy, Versus,
 };
+use crate::record::{crypto, fixture};
+use crate::stats::compare::Tolerance;
+
+/// Comparisons of every kind, with the names of their folders of golden files.
+pub(crate) fn all() -> [(&'static str, CompareDocument); 3] {
+    let how = |anyway| How { tolerance: Tolerance::new(0.05).unwrap(), anyway };
+    let tool = || Comparer { version: "0.1.0".into(), commit: Some("1ec41a7".into()) };
+    let of = |documents, anyway| {
+        let document = compare(&documents, how(anyway), OffsetDateTime::UNIX_EPOCH).unwrap();
+        // The program that is tested has another commit each day.
+        CompareDocument { tool: tool(), ..document }
+    };
+    let mut longer = slower(1.25);
+    (longer.plan.duration_s, longer.host.kernel) = (60.0, None);
+    longer.client.cpu_ns_per_request = Some(17_000.0);
+    let runs = [("before", run()), ("after", longer), ("=later", fixture::open_loop())];
+    let cpus = [("epyc", suites(3000.0, 0.5)), ("pi", suites_elsewhere()), ("again", suites(3000.0, 0.5))];
+    let faster = || {
+        let mut document = crypto::fixture::document();
+        document.interrupted = false;
+        document
+    };
+    let mut slower = faster();
+    slower.host.cpu.model = Some("Cortex-A72".into());
+    for row in &mut slower.handshakes {
+        for speed in [&mut row.client, &mut row.server] {
+            (speed.ns, speed.per_s) = (speed.ns * 3.0, speed.per_s / 3.0);
+            (speed.ns_low, speed.ns_high) = (speed.ns_low.map(|ns| ns * 3.0), speed.ns_high.map(|ns| ns * 3.0));
+        }
+    }
+    [
+        ("compare-runs", of(Documents::Runs(runs.map(named).into()), true)),
+        ("compare-suites", of(Documents::Suites(cpus.map(named).into()), false)),
+        ("compare-crypto", of(Documents::Crypto([("fast", faster()), ("slow", slower)].map(named).into()), false)),
+    ]
+}
+
+fn named<D>((path, document): (&str, D)) -> (String, D) {
+    (path.to_owned(), document)
+}
 
 /// A closed loop over 30 s, whose rate goes up and down by 1 %, and whose times have intervals of ±1 %.
 pub(crate) fn run() -> RunDocument {

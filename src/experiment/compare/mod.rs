@@ -1,6 +1,7 @@
 //! Documents of one kind side by side, the first of them the reference: what differs between them, figure by figure, and whether
 //! any is surely worse. A pure function of the documents.
 
+mod crypto;
 mod judge;
 mod runs;
 mod settings;
@@ -17,6 +18,7 @@ use super::run::stamp;
 use crate::record::compare::{
     CompareDocument, ComparePlanRecord, Compared, Comparer, Differing, Figure, SCHEMA, Subject,
 };
+use crate::record::crypto::{self as crypto_record, CryptoDocument};
 use crate::record::run::{self, RunDocument};
 use crate::record::suites::{self as suites_record, SuitesDocument, Versus};
 use crate::stats::compare::Tolerance;
@@ -29,6 +31,8 @@ pub enum Documents {
     Runs(Vec<(String, RunDocument)>),
     /// Comparisons of suites.
     Suites(Vec<(String, SuitesDocument)>),
+    /// Processors' cryptography.
+    Crypto(Vec<(String, CryptoDocument)>),
 }
 
 /// How to compare.
@@ -100,6 +104,9 @@ pub fn compare(documents: &Documents, how: How, at: OffsetDateTime) -> Result<Co
         Documents::Runs(all) => Sides::new(run::SCHEMA, all, runs::compared, settings::of_runs(all), runs::measured),
         Documents::Suites(all) => {
             Sides::new(suites_record::SCHEMA, all, suites::compared, settings::of_suites(all), suites::measured)
+        }
+        Documents::Crypto(all) => {
+            Sides::new(crypto_record::SCHEMA, all, crypto::compared, settings::of_crypto(all), crypto::measured)
         }
     };
     if !how.anyway {

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::suites;
 use crate::record::compare::Differing;
+use crate::record::crypto::CryptoDocument;
 use crate::record::run::RunDocument;
 use crate::record::suites::{ArmRecord, SuitesDocument};
 
@@ -23,24 +24,43 @@ enum Weight {
 
 /// In what runs differ.
 pub(super) fn of_runs(documents: &[(String, RunDocument)]) -> Vec<Differing> {
-    let of = |part: fn(&RunDocument) -> Value| documents.iter().map(|(_, document)| part(document)).collect::<Vec<_>>();
-    let mut all = differing("plan", &of(|document| value(&document.plan)), weight_in_plan);
-    all.extend(differing("negotiated", &of(negotiated), |_| Weight::Told));
-    all.extend(differing("tool", &of(|document| value(&document.tool)), weight_of_tool));
-    all.extend(differing("host", &of(|document| value(&document.host)), |_| Weight::Told));
-    all.extend(differing("target", &of(|document| value(&document.target)), |_| Weight::Told));
+    let mut all = section("plan", documents, |document| value(&document.plan), weight_in_plan);
+    all.extend(section("negotiated", documents, negotiated, |_| Weight::Told));
+    all.extend(section("tool", documents, |document| value(&document.tool), weight_of_tool));
+    all.extend(section("host", documents, |document| value(&document.host), |_| Weight::Told));
+    all.extend(section("target", documents, |document| value(&document.target), |_| Weight::Told));
     all
 }
 
 /// In what comparisons of suites differ.
 pub(super) fn of_suites(documents: &[(String, SuitesDocument)]) -> Vec<Differing> {
-    let of =
-        |part: fn(&SuitesDocument) -> Value| documents.iter().map(|(_, document)| part(document)).collect::<Vec<_>>();
-    let mut all = differing("plan", &of(|document| value(&document.plan)), weight_in_plan);
+    let mut all = section("plan", documents, |document| value(&document.plan), weight_in_plan);
     all.extend(arms(documents));
-    all.extend(differing("tool", &of(|document| value(&document.tool)), weight_of_tool));
-    all.extend(differing("host", &of(|document| value(&document.host)), |_| Weight::Told));
-    all.extend(differing("target", &of(|document| value(&document.target)), |_| Weight::Told));
+    all.extend(section("tool", documents, |document| value(&document.tool), weight_of_tool));
+    all.extend(section("host", documents, |document| value(&document.host), |_| Weight::Told));
+    all.extend(section("target", documents, |document| value(&document.target), |_| Weight::Told));
+    all
+}
+
+/// In what measurements of cryptography differ.
+pub(super) fn of_crypto(documents: &[(String, CryptoDocument)]) -> Vec<Differing> {
+    let budgeted = documents.iter().all(|(_, document)| document.plan.budget_s.is_some());
+    let weight = |setting: &str| match setting {
+        // As many as the machine has: which rows there are, and not how they were measured.
+        "threads" => Weight::Told,
+        // What the budget left for each.
+        "time_s" | "warmup_s" if budgeted => Weight::Told,
+        _ => weight_in_plan(setting),
+    };
+    let mut all = section("plan", documents, |document| value(&document.plan), weight);
+    all.extend(section(
+        "openssl",
+        documents,
+        |document| json!({ "version": document.openssl.version }),
+        |_| Weight::Told,
+    ));
+    all.extend(section("tool", documents, |document| value(&document.tool), weight_of_tool));
+    all.extend(section("host", documents, |document| value(&document.host), |_| Weight::Told));
     all
 }
 
@@ -96,7 +116,7 @@ fn negotiated(document: &RunDocument) -> Value {
         format!("{} {}{group} {}", row.version, row.suite, row.handshake)
     };
     let all: BTreeSet<String> = document.negotiated.iter().map(row).collect();
-    serde_json::json!({ "handshakes": all })
+    json!({ "handshakes": all })
 }
 
 fn value(part: &impl Serialize) -> Value {
@@ -104,9 +124,14 @@ fn value(part: &impl Serialize) -> Value {
     serde_json::to_value(part).unwrap_or_default()
 }
 
-/// The fields of `section` in which the documents differ, with what each has.
-fn differing(section: &str, documents: &[Value], weight: fn(&str) -> Weight) -> Vec<Differing> {
-    let fields: Vec<Vec<(String, Value)>> = documents.iter().map(fields).collect();
+/// The fields of `part`, called `section`, in which the documents differ, with what each has.
+fn section<D>(
+    section: &str,
+    documents: &[(String, D)],
+    part: fn(&D) -> Value,
+    weight: impl Fn(&str) -> Weight,
+) -> Vec<Differing> {
+    let fields: Vec<Vec<(String, Value)>> = documents.iter().map(|(_, document)| fields(&part(document))).collect();
     let mut names: Vec<&String> = fields.iter().flatten().map(|(name, _)| name).collect();
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(*name));

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::model::load::Pace;
-use crate::model::request::ExpectStatus;
 use crate::model::target::HttpsUrl;
 use crate::model::tls::TlsChoice;
 
@@ -24,15 +23,7 @@ fn choice() -> SuitesChoice {
 
 fn plan_of(tls: TlsChoice, choice: SuitesChoice) -> Result<SuitesPlan, String> {
     let url: HttpsUrl = "https://localhost/small".parse().unwrap();
-    let request = RequestPlan {
-        method: Method::get(),
-        path: url.path.clone(),
-        host: url.authority.clone(),
-        headers: vec!["X-Key: v".parse().unwrap()],
-        body_bytes: None,
-        expect_status: ExpectStatus::default(),
-        body: Vec::new().into(),
-    };
+    let request = RequestPlan { headers: vec!["X-Key: v".parse().unwrap()], ..RequestPlan::get(&url) };
     SuitesPlan::new(Target::new(url), request, TlsPlan::new(tls).unwrap(), choice)
 }
 

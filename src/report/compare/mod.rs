@@ -1,18 +1,18 @@
 //! Documents side by side, for people: what they differ in, every leading figure of each against the reference's, and what else changed.
 
 mod csv;
+mod names;
 
 use std::io;
 
 use serde_json::Value;
 
 use super::layout::{Page, solid};
-use super::suites::arm_name;
 use crate::record::compare::{
-    CompareDocument, Compared, Differing, Figure, Outcome, Row, Subject, Verdict, VersusReference, Why,
+    CompareDocument, Compared, Differing, Figure, Outcome, Row, Verdict, VersusReference, Why,
 };
 use crate::record::{run, suites};
-use crate::units::{self, ByteCount};
+use crate::units;
 
 pub use csv::csv;
 
@@ -91,7 +91,7 @@ fn count(document: &CompareDocument, verdict: Verdict) -> usize {
 /// What got worse, in a few words: the first three, and how many more.
 pub fn worse(document: &CompareDocument) -> String {
     let is_worse = |row: &&Row| row.versus_reference.iter().any(|versus| versus.verdict == Verdict::Worse);
-    let names: Vec<String> = document.rows.iter().filter(is_worse).map(in_full).collect();
+    let names: Vec<String> = document.rows.iter().filter(is_worse).map(names::in_full).collect();
     let more = names.len().saturating_sub(3);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{rest}", names[..names.len() - more].join(", "))
@@ -166,70 +166,41 @@ fn value(value: &Value) -> String {
 /// The tables of one document against the reference.
 fn side_by_side(page: &mut Page, document: &CompareDocument, other: usize) {
     let shown = |row: &&Row| row.leading || document.kind == run::SCHEMA;
-    let rows: Vec<&Row> = document.rows.iter().filter(shown).collect();
-    for group in rows.chunk_by(|a, b| title(&a.subject) == title(&b.subject)) {
-        page.gap();
-        let title = title(&group[0].subject);
-        if !title.is_empty() {
-            page.heading(&title);
-        }
-        table(page, group, other, if document.kind == run::SCHEMA { measure } else { name });
-    }
+    tables(page, &document.rows.iter().filter(shown).collect::<Vec<_>>(), other);
     let changed =
         |row: &&Row| !shown(row) && matches!(row.versus_reference[other - 1].verdict, Verdict::Better | Verdict::Worse);
     let changed: Vec<&Row> = document.rows.iter().filter(changed).collect();
     if !changed.is_empty() {
         page.gap();
-        page.heading(&format!("beside these, {} against A changed in", letter(other)));
-        table(page, &changed[..changed.len().min(MAX_CHANGED)], other, in_full);
-        if changed.len() > MAX_CHANGED {
-            page.heading(&format!("and in {} more: compare.csv has them", changed.len() - MAX_CHANGED));
-        }
+        let more = match changed.len() {
+            n if n > MAX_CHANGED => format!("; the first {MAX_CHANGED} of {n}, compare.csv has all"),
+            _ => String::new(),
+        };
+        page.line("BESIDE THESE", &format!("what else is better or worse in {}{more}", letter(other)));
+        tables(page, &changed[..changed.len().min(MAX_CHANGED)], other);
     }
 }
 
-fn table(page: &mut Page, rows: &[&Row], other: usize, name: fn(&Row) -> String) {
+/// A table for each title, in the order in which they first occur.
+fn tables(page: &mut Page, rows: &[&Row], other: usize) {
+    for (title, rows) in names::by_title(rows) {
+        page.gap();
+        if !title.is_empty() {
+            page.heading(&title);
+        }
+        table(page, &rows, other);
+    }
+}
+
+fn table(page: &mut Page, rows: &[&Row], other: usize) {
     let document = letter(other);
     let line = |row: &&Row| {
         let versus = &row.versus_reference[other - 1];
         let cell = |place: usize| row.figures[place].map_or(NONE.to_owned(), |figure| shown(&row.measure, figure));
-        vec![name(row), cell(0), cell(other), ratio(versus), words(versus).to_owned()]
+        vec![names::name(row), cell(0), cell(other), ratio(versus), words(versus).to_owned()]
     };
     let head = ["", "A", &document, &format!("{document} / A"), ""];
     page.columns(&head, &rows.iter().map(line).collect::<Vec<_>>());
-}
-
-/// What rows under one heading share.
-fn title(subject: &Subject) -> String {
-    match (&subject.workload, &subject.direction, subject.object_bytes) {
-        (Some(_), Some(direction), Some(bytes)) => format!("{direction} of {}", ByteCount(bytes)),
-        (Some(workload), ..) if workload == "request" => "small requests".to_owned(),
-        (Some(workload), ..) => format!("{}s", workload.replace('_', " ")),
-        (None, ..) => String::new(),
-    }
-}
-
-/// What a row is, under its heading.
-fn name(row: &Row) -> String {
-    let subject = &row.subject;
-    subject.suite.zip(subject.certificate).map(|(suite, certificate)| arm_name(suite, certificate)).unwrap_or_default()
-}
-
-/// What a row is, without a heading.
-fn in_full(row: &Row) -> String {
-    let workload = match (&row.subject.direction, row.subject.object_bytes) {
-        (Some(direction), Some(bytes)) => format!("{direction} {}", ByteCount(bytes)),
-        _ => row.subject.workload.clone().unwrap_or_default().replace("_handshake", ""),
-    };
-    let parts = [name(row), workload, measure(row)];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// A measure in words, without the unit that its figures show.
-fn measure(row: &Row) -> String {
-    let bare =
-        row.measure.trim_end_matches("_ns").replace("_cpu_ns_per_", "_cpu_per_").replace("_cpu_s_per_", "_cpu_per_");
-    bare.replace("p99_9", "p99.9").replace('_', " ")
 }
 
 /// A figure with its unit, as the measure's name has it.
@@ -271,15 +242,15 @@ fn words(versus: &VersusReference) -> &'static str {
 fn fastest(page: &mut Page, document: &CompareDocument) {
     let rows: Vec<&Row> = document.rows.iter().filter(|row| !row.versus_baseline.is_empty()).collect();
     let places: Vec<usize> = (0..document.documents.len()).collect();
-    for group in rows.chunk_by(|a, b| title(&a.subject) == title(&b.subject)) {
+    for (title, group) in names::by_title(&rows) {
         for places in places.chunks(ABREAST) {
             page.gap();
-            page.heading(&format!("{}: rate against each document's own baseline", title(&group[0].subject)));
+            page.heading(&format!("{title} against each document's own baseline"));
             let letters: Vec<String> = places.iter().map(|place| letter(*place)).collect();
             let head: Vec<&str> = [""].into_iter().chain(letters.iter().map(String::as_str)).collect();
             let line = |row: &&Row| {
                 let cells = places.iter().map(|place| against_baseline(row, *place));
-                [name(row)].into_iter().chain(cells).collect()
+                [names::name(row)].into_iter().chain(cells).collect()
             };
             page.columns(&head, &group.iter().map(line).collect::<Vec<_>>());
         }
