@@ -212,7 +212,7 @@ fn plans_that_differ_are_refused_with_every_setting() {
     other.plan.suites.truncate(1);
     let refused = try_runs(vec![run(), other.clone()], how(0.05, false)).unwrap_err().to_string();
     for part in [
-        "duration_s is 30.0 and 10.0",
+        "duration_s is 30 and 10",
         "connections is 64 and 128",
         "crypto is aws-lc and ring",
         "suites is TLS_",
@@ -381,4 +381,45 @@ proptest! {
         };
         prop_assert_eq!(document.outcome, expected);
     }
+}
+
+#[test]
+fn a_crypto_document_is_compared_part_by_part() {
+    let document = |factor: f64, threads: u64| {
+        let mut document = crate::record::crypto::fixture::document();
+        document.interrupted = false;
+        for row in &mut document.primitives {
+            row.speed.ns *= factor;
+            (row.speed.ns_low, row.speed.ns_high) =
+                (row.speed.ns_low.map(|ns| ns * factor), row.speed.ns_high.map(|ns| ns * factor));
+        }
+        (document.plan.threads, document.plan.time_s) = (vec![1, threads], 0.001 * factor);
+        document
+    };
+    let compared = |other| {
+        let documents = Documents::Crypto(named(vec![document(1.0, 8), other]));
+        compare(&documents, how(0.05, false), OffsetDateTime::UNIX_EPOCH)
+    };
+    let found = compared(document(2.0, 4)).unwrap();
+    assert_eq!(found.outcome, Outcome::Regression);
+    let worse = found.rows.iter().filter(|row| row.versus_reference[0].verdict == Verdict::Worse);
+    assert!(worse.clone().count() > 0 && worse.clone().all(|row| row.subject.part.as_deref() == Some("primitives")));
+    // How many threads a machine has, and what a budget left for each measurement, is told and no more.
+    let settings: Vec<_> = found.differences.iter().map(|found| (found.setting.as_str(), found.needs_anyway)).collect();
+    assert_eq!(settings, [("threads", false), ("time_s", false)]);
+    // What OpenSSL prints once has no interval, and what leaves work out is in no row.
+    let openssl = found.rows.iter().filter(|row| row.subject.provider.as_deref() == Some("openssl"));
+    assert!(openssl.clone().all(|row| !row.leading && row.versus_reference[0].why == Some(Why::NoInterval)));
+    assert!(
+        openssl.clone().count() > 0
+            && openssl.clone().all(|row| row.subject.algorithm.as_deref() != Some("AES-128-CBC-HMAC-SHA256"))
+    );
+    let mut sizes = document(1.0, 8);
+    sizes.plan.record_bytes.pop();
+    sizes.plan.providers.pop();
+    let refused = compared(sizes).unwrap_err().to_string();
+    assert!(refused.contains("record_bytes is 64, 256") && refused.contains("providers is aws-lc, ring"), "{refused}");
+    let mut early = document(1.0, 8);
+    early.interrupted = true;
+    assert_eq!(compared(early).unwrap().outcome, Outcome::Inconclusive);
 }

@@ -59,7 +59,10 @@ fn letter(place: usize) -> String {
 fn heading(page: &mut Page, document: &CompareDocument) {
     let tolerance = solid(&units::share(document.plan.tolerance));
     match document.outcome {
-        Outcome::Pass => page.line("PASS", &format!("nothing is worse than in A by more than {tolerance}")),
+        Outcome::Pass => {
+            let text = "no leading figure can be worse than in A by more than";
+            page.line("PASS", &format!("{text} {tolerance}, and no other surely is"));
+        }
         Outcome::Regression => {
             let text = format!("surely worse than in A by more than {tolerance}: {}", worse(document));
             page.line("REGRESSION", &text);
@@ -159,13 +162,16 @@ fn value(value: &Value) -> String {
         Value::Null => NONE.to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(self::value).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
+        Value::Object(fields) => fields.values().map(self::value).collect::<Vec<_>>().join(" "),
+        Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string()),
+        Value::Bool(truth) => truth.to_string(),
     }
 }
 
 /// The tables of one document against the reference.
 fn side_by_side(page: &mut Page, document: &CompareDocument, other: usize) {
-    let shown = |row: &&Row| row.leading || document.kind == run::SCHEMA;
+    let exists = |row: &&Row| row.figures[0].or(row.figures[other]).is_some();
+    let shown = |row: &&Row| (row.leading || document.kind == run::SCHEMA) && exists(row);
     tables(page, &document.rows.iter().filter(shown).collect::<Vec<_>>(), other);
     let changed =
         |row: &&Row| !shown(row) && matches!(row.versus_reference[other - 1].verdict, Verdict::Better | Verdict::Worse);
@@ -197,7 +203,8 @@ fn table(page: &mut Page, rows: &[&Row], other: usize) {
     let line = |row: &&Row| {
         let versus = &row.versus_reference[other - 1];
         let cell = |place: usize| row.figures[place].map_or(NONE.to_owned(), |figure| shown(&row.measure, figure));
-        vec![names::name(row), cell(0), cell(other), ratio(versus), words(versus).to_owned()]
+        let mark = if row.leading { "" } else { " °" };
+        vec![format!("{}{mark}", names::name(row)), cell(0), cell(other), ratio(versus), words(versus).to_owned()]
     };
     let head = ["", "A", &document, &format!("{document} / A"), ""];
     page.columns(&head, &rows.iter().map(line).collect::<Vec<_>>());
@@ -218,9 +225,19 @@ fn shown(measure: &str, figure: Figure) -> String {
 
 fn ratio(versus: &VersusReference) -> String {
     match (versus.ratio, versus.low, versus.high) {
-        (Some(ratio), Some(low), Some(high)) => format!("{ratio:.2} ({low:.2}–{high:.2})"),
-        (Some(ratio), ..) => format!("{ratio:.2}"),
+        (Some(ratio), Some(low), Some(high)) => format!("{} ({}–{})", times(ratio), times(low), times(high)),
+        (Some(ratio), ..) => times(ratio),
         (None, ..) => NONE.to_owned(),
+    }
+}
+
+/// A ratio with three digits or so.
+fn times(ratio: f64) -> String {
+    match ratio {
+        r if r >= 99.95 => units::decimal(r.round()),
+        r if r >= 9.995 => format!("{r:.1}"),
+        r if r >= 0.0995 => format!("{r:.2}"),
+        r => format!("{r:.3}"),
     }
 }
 
@@ -262,7 +279,7 @@ fn against_baseline(row: &Row, place: usize) -> String {
         (None, _) => NONE.to_owned(),
         (Some(_), None) => "baseline".to_owned(),
         (Some(_), Some(versus)) => {
-            let ratio = versus.ratio.map_or(NONE.to_owned(), |ratio| format!("{ratio:.2}"));
+            let ratio = versus.ratio.map_or(NONE.to_owned(), times);
             match versus.verdict.as_str() {
                 word @ ("faster" | "slower") => format!("{ratio} {word}"),
                 _ => ratio,
@@ -290,6 +307,9 @@ fn legend(page: &mut Page, document: &CompareDocument) {
             solid(&units::share(document.plan.tolerance))
         ),
     );
+    if document.rows.iter().any(|row| !row.leading) {
+        page.line("°", "does not lead: where it cannot be told, the comparison still can");
+    }
     if document.kind == suites::SCHEMA {
         page.line("", "against a baseline, a ratio without a word: no difference seen, or too few rounds to tell");
     }
