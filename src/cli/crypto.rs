@@ -103,13 +103,7 @@ fn library(provider: ProviderArg) -> Library {
 fn measure(args: &CryptoArgs, plan: &CryptoPlan) -> Result<CryptoDocument, Failed> {
     let stop = signals::stop_on_signal()?;
     let bar = bar(!args.output.quiet && !args.output.no_progress);
-    let result = crypto::run(plan, &stop, &mut |Step { done, total, next }| {
-        bar.set_length(total.as_millis() as u64);
-        bar.set_position(done.as_millis() as u64);
-        if bar.message() != next {
-            bar.set_message(next.to_owned());
-        }
-    });
+    let result = crypto::run(plan, &stop, &mut |step| show(&bar, &step));
     bar.finish_and_clear();
     result.map_err(Failed::could_not_run)
 }
@@ -120,7 +114,15 @@ fn write(folder: &ResultsFolder, document: &CryptoDocument) -> Result<(), Folder
     Ok(())
 }
 
-fn bar(wanted: bool) -> ProgressBar {
+pub(super) fn show(bar: &ProgressBar, Step { done, total, next }: &Step<'_>) {
+    bar.set_length(total.as_millis() as u64);
+    bar.set_position(done.as_millis() as u64);
+    if bar.message() != *next {
+        bar.set_message((*next).to_owned());
+    }
+}
+
+pub(super) fn bar(wanted: bool) -> ProgressBar {
     let shown = wanted && std::io::stderr().is_terminal();
     let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(None, target);

@@ -7,8 +7,10 @@ use clap::Args;
 
 use super::args::OutputArgs;
 use super::exit::Failed;
-use super::{load, output, signals, suites};
-use crate::experiment::trial;
+use super::{crypto, load, output, signals, suites};
+use crate::experiment::trial::{self, Step};
+use crate::record::folder::{FolderError, ResultsFolder};
+use crate::record::trial::TrialDocument;
 use crate::report;
 
 /// What the trial takes.
@@ -39,9 +41,16 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
     };
     let folder = output::folder(&output, "trial", "localhost")?;
     let stop = signals::stop_on_signal()?;
-    let bar = suites::bar(!args.quiet);
-    let result = trial::run(load::fresh_seed(), &stop, &mut |step| suites::show(&bar, &step));
-    bar.finish_and_clear();
+    let (of_suites, of_crypto) = (suites::bar(!args.quiet), crypto::bar(!args.quiet));
+    let result = trial::run(load::fresh_seed(), &stop, &mut |step| match step {
+        Step::Suites(step) => suites::show(&of_suites, &step),
+        Step::Crypto(step) => {
+            of_suites.finish_and_clear();
+            crypto::show(&of_crypto, &step);
+        }
+    });
+    of_suites.finish_and_clear();
+    of_crypto.finish_and_clear();
     let document = match result {
         Ok(document) => document,
         Err(error) => {
@@ -49,9 +58,7 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
             return Err(Failed::could_not_run(error));
         }
     };
-    let written = output::write_document(&folder, &document)
-        .and_then(|()| folder.write("suites.csv", |out| report::suites::csv(&document.suites, out)));
-    written.map_err(Failed::could_not_run)?;
+    write(&folder, &document).map_err(Failed::could_not_run)?;
     if args.json {
         output::print_json(&document)?;
     } else if !args.quiet {
@@ -61,4 +68,13 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
         })?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn write(folder: &ResultsFolder, document: &TrialDocument) -> Result<(), FolderError> {
+    output::write_document(folder, document)?;
+    folder.write("suites.csv", |out| report::suites::csv(&document.suites, out))?;
+    if let Some(crypto) = &document.crypto {
+        folder.write("crypto.csv", |out| report::crypto::csv(crypto, out))?;
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::layout::Page;
-use super::suites;
+use super::{crypto, suites};
 use crate::record::trial::TrialDocument;
 
 /// Writes the trial for people: UTF-8, at most 100 columns.
@@ -26,6 +26,10 @@ pub fn text(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()>
     page.gap();
     out.write_all(page.finish().as_bytes())?;
     suites::text(&document.suites, out)?;
+    if let Some(document) = &document.crypto {
+        writeln!(out)?;
+        crypto::text(document, out)?;
+    }
     let mut page = Page::default();
     page.gap();
     page.line("next", "shakedown run https://… loads an endpoint of yours and says how long its users wait");
