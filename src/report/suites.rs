@@ -4,7 +4,7 @@ use std::io;
 
 use super::csv::{real, text as text_cell, truth, whole, writer};
 use super::layout::{Page, solid};
-use crate::model::suite::KeyType;
+use crate::model::suite::{KeyType, Suite};
 use crate::model::suites::Direction;
 use crate::record::suites::{ArmRecord, Figure, SuitesDocument, Versus};
 use crate::units::{self, ByteCount};
@@ -127,17 +127,28 @@ fn workload_row(row: &ArmRecord, bulk: bool) -> Vec<String> {
     vec![name(row), rate, ratio, verdict, time(estimate.response_p50_ns), time(estimate.response_p99_ns)]
 }
 
-/// An arm's name: TLS 1.3 suites say which certificate they were used with, the others' names do.
 fn name(row: &ArmRecord) -> String {
-    match (row.control, row.suite.key_type()) {
-        (true, _) => format!("  the {} baseline again", row.certificate),
-        (false, Some(_)) => row.suite.openssl().to_owned(),
-        (false, None) => {
-            let short =
-                row.suite.iana().trim_start_matches("TLS_").trim_end_matches("_SHA256").trim_end_matches("_SHA384");
-            format!("1.3 {short} {}", if row.certificate == KeyType::Rsa { "RSA" } else { "ECDSA" })
-        }
+    if row.control {
+        return format!("  the {} baseline again", row.certificate);
     }
+    arm_name(row.suite, row.certificate)
+}
+
+/// An arm's name: TLS 1.3 suites say which certificate they were used with, the others' names do.
+pub(super) fn arm_name(suite: Suite, certificate: KeyType) -> String {
+    if suite.key_type().is_some() {
+        return suite.openssl().to_owned();
+    }
+    format!("{} {}", suite_name(suite), if certificate == KeyType::Rsa { "RSA" } else { "ECDSA" })
+}
+
+/// A suite's name, shorter where it is one of TLS 1.3.
+pub(super) fn suite_name(suite: Suite) -> String {
+    if suite.key_type().is_some() {
+        return suite.openssl().to_owned();
+    }
+    let short = suite.iana().trim_start_matches("TLS_").trim_end_matches("_SHA256").trim_end_matches("_SHA384");
+    format!("1.3 {short}")
 }
 
 fn ratio(versus: &Versus) -> String {
