@@ -10,6 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C
+. benches/common.sh
 
 rounds=${ROUNDS:-5}
 seconds=${SECONDS_EACH:-3}
@@ -25,34 +26,11 @@ fi
 shakedown=$(realpath "$shakedown")
 
 work=$(mktemp -d)
-nginx_pid=
-cleanup() {
-    [ -z "$nginx_pid" ] || { kill "$nginx_pid" && wait "$nginx_pid"; } 2>/dev/null || true
-    rm -rf "$work"
-}
-trap cleanup EXIT
+trap clean_up EXIT
 
 echo "== certificates and nginx"
-(
-    cd "$work"
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 2 \
-        -subj '/CN=bench authority' -addext basicConstraints=critical,CA:TRUE
-    printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' >leaf.ext
-    certificate() {
-        openssl req -new -nodes -keyout "$1.key" -out "$1.csr" -subj /CN=localhost "${@:2}"
-        openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile leaf.ext -out "$1.pem"
-    }
-    certificate ecdsa -newkey ec -pkeyopt ec_paramgen_curve:P-256
-    certificate rsa -newkey rsa:2048
-) >"$work/openssl.log" 2>&1 || { cat "$work/openssl.log" >&2; exit 4; }
-
-read -r https logged status < <(python3 - <<'PY'
-import socket
-sockets = [socket.socket() for _ in range(3)]
-for s in sockets: s.bind(("127.0.0.1", 0))
-print(*(s.getsockname()[1] for s in sockets))
-PY
-)
+make_certificates
+read -r https logged status < <(free_ports 3)
 cat >"$work/nginx.conf" <<CONF
 daemon off;
 worker_processes 1;
@@ -62,15 +40,7 @@ pid $work/nginx.pid;
 error_log $work/error.log warn;
 events { worker_connections 4096; }
 http {
-    access_log off;
-    client_body_temp_path $work/body; proxy_temp_path $work/proxy; fastcgi_temp_path $work/fastcgi;
-    uwsgi_temp_path $work/uwsgi; scgi_temp_path $work/scgi;
-    keepalive_requests 1000000;
-    keepalive_timeout 60s;
-    ssl_certificate $work/ecdsa.pem;
-    ssl_certificate_key $work/ecdsa.key;
-    ssl_certificate $work/rsa.pem;
-    ssl_certificate_key $work/rsa.key;
+$(nginx_basics)
     ssl_protocols TLSv1.3;
     ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
     ssl_ecdh_curve X25519;
@@ -90,13 +60,7 @@ http {
     }
 }
 CONF
-nginx -p "$work" -e "$work/error.log" -c "$work/nginx.conf" &
-nginx_pid=$!
-for _ in $(seq 50); do
-    openssl s_client -connect "127.0.0.1:$https" -CAfile "$work/ca.pem" -brief </dev/null >"$work/hello" 2>&1 && break
-    sleep 0.1
-done
-grep -q 'Verification: OK' "$work/hello" || { cat "$work/hello" "$work/error.log" >&2; exit 4; }
+start_nginx "$https"
 
 mkdir -p "$out"
 export WORK=$work OUT=$out SHAKEDOWN_BIN=$shakedown HTTPS=$https LOGGED=$logged STATUS=$status ROUNDS_N=$rounds SECONDS_N=$seconds

@@ -374,7 +374,12 @@ impl<'a, 'p> Coordinator<'a, 'p> {
         for WorkerResult { ledger: one, usage, window, cut_short: cut } in results {
             ledger.merge(&one);
             cut_short |= cut;
-            let share = if usage.watched.is_zero() { 0.0 } else { usage.busy.div_duration_f64(usage.watched) };
+            // One that `--requests` left nothing to do was watched for no time that says anything.
+            let share = if window.is_zero() || usage.watched.is_zero() {
+                0.0
+            } else {
+                usage.busy.div_duration_f64(usage.watched)
+            };
             workers.push(WorkerOutcome {
                 busy: share.min(1.0),
                 cpu: usage.cpu,

@@ -234,6 +234,7 @@ impl Worker<'_> {
             purpose,
             address,
             mark,
+            connect_took: 0,
             idle_since: mark,
             rested: 0,
             answered: 0,

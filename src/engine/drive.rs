@@ -96,7 +96,7 @@ impl Worker<'_> {
         let hello = session.start(&mut self.out);
         let connection = self.connection(slot);
         (connection.session, connection.stage) = (Some(session), Stage::Handshaking);
-        connection.mark = mark;
+        (connection.mark, connection.connect_took) = (mark, now - begun);
         match hello.and_then(|_| self.flush(slot)) {
             Ok(()) => {}
             Err(failure) => self.fail(slot, &failure, now),
@@ -284,6 +284,7 @@ impl Worker<'_> {
             Ok(agreed) => agreed,
             Err(failure) => return self.fail(slot, &failure, now),
         };
+        self.ledger.counts.ended_handshakes += u64::from(self.window.contains(now));
         if purpose == Purpose::Prime {
             self.ledger.counts.priming += 1;
         } else {
@@ -292,7 +293,6 @@ impl Worker<'_> {
                 let metric = if agreed.resumed { Metric::HandshakeResumed } else { Metric::HandshakeFull };
                 self.ledger.record(metric, now - mark);
             }
-            self.ledger.counts.ended_handshakes += u64::from(self.window.contains(now));
             if self.counts_in_throughput(slot, now) {
                 self.ledger.counts.window_handshakes += 1;
                 self.ledger.slice.handshakes += 1;

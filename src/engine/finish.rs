@@ -14,6 +14,9 @@ use crate::model::load::{Close, RequestsPerConnection, Unit};
 /// connections is not excused by a retry.
 const LONG_REST: Ns = 100_000_000;
 
+/// What a close may take beyond the round trip to be noticed.
+const AT_ONCE: Ns = 5_000_000;
+
 impl Worker<'_> {
     /// Receiving: the response is complete.
     pub(super) fn on_response(&mut self, slot: usize, response: Response) {
@@ -27,9 +30,14 @@ impl Worker<'_> {
         let reusable = response.reusable
             && !self.shared.is_last(connection.answered - 1)
             && !connection.session.as_ref().is_some_and(super::session::Session::worn_out);
-        let accepted = self.shared.plan.request.expect_status.accepts(response.status);
-        let result = if accepted { Ok(()) } else { Err(Failure::status(response.status)) };
-        if accepted {
+        let result = if !self.shared.plan.request.expect_status.accepts(response.status) {
+            Err(Failure::status(response.status))
+        } else if connection.stage == Stage::Sending {
+            Err(Failure::new(FailureKind::HttpProtocol, "success before the request was complete"))
+        } else {
+            Ok(())
+        };
+        if result.is_ok() {
             let (mark, first) = (connection.mark, connection.first_byte.unwrap_or(now));
             self.count_answer(slot, (mark, first, now), response.body_bytes);
         }
@@ -163,10 +171,12 @@ impl Worker<'_> {
         let Some(connection) = self.slots[slot].connection.as_ref() else { return };
         let purpose = connection.purpose;
         let making = matches!(connection.stage, Stage::Connecting | Stage::Handshaking);
-        if making || self.slots[slot].job.is_none() {
+        // A connection that has served may end as its peer likes while nothing is asked of it.
+        let ended = matches!(failure.kind, FailureKind::Reset | FailureKind::ClosedEarly);
+        if making || (self.slots[slot].job.is_none() && !ended) {
             self.count_failed_connection(slot, failure);
         }
-        if !self.retry_stale(slot, failure) {
+        if !self.retry_stale(slot, failure, now) {
             self.finish_job(slot, Err(failure), now);
         }
         self.drop_connection(slot);
@@ -175,19 +185,24 @@ impl Worker<'_> {
         self.after_close(slot, purpose, (making || not_as_planned).then_some(failure), now);
     }
 
-    /// The server may close an idle connection just as a request goes out. Such a request was not served, and is sent once more.
-    fn retry_stale(&mut self, slot: usize, failure: &Failure) -> bool {
+    /// The server may close an idle connection just as a request goes out: its end is then on the way already, and here within a round
+    /// trip. Such a request was not served, and is sent once more; one that may not be done twice is not.
+    fn retry_stale(&mut self, slot: usize, failure: &Failure, now: Ns) -> bool {
+        let measured = self.slots[slot].job.is_some_and(|job| self.is_measured(&job));
+        let idempotent = self.shared.plan.request.method.is_idempotent();
         let place = &mut self.slots[slot];
         let (Some(connection), Some(job)) = (place.connection.as_ref(), place.job.as_mut()) else { return false };
         let stale = (connection.answered > 0 || connection.rested >= LONG_REST)
             && connection.first_byte.is_none()
+            && now - connection.mark <= 2 * connection.connect_took + AT_ONCE
+            && idempotent
             && matches!(connection.stage, Stage::Sending | Stage::Receiving)
             && matches!(failure.kind, FailureKind::Reset | FailureKind::ClosedEarly)
             && self.shared.plan.load.unit() == Unit::Requests
             && !job.retried;
         if stale {
             (job.retried, job.sent, job.found_free) = (true, 0, false);
-            self.ledger.counts.retried += 1;
+            self.ledger.counts.retried += u64::from(measured);
         }
         stale
     }

@@ -74,18 +74,21 @@ impl GapWatch {
         }
     }
 
-    /// The measure window begins.
-    pub(super) fn open_window(&mut self, now: Ns) {
-        self.mark = self.queue.reading(now);
-        self.opened = self.mark;
-        (self.worked_since, self.overslept_since, self.worked, self.spun) = (0, 0, 0, 0);
+    /// The measure window has begun at `from`, which is noticed `now`. Of a gap that lies across its start the part within it counts.
+    pub(super) fn open_window(&mut self, from: Ns, now: Ns) {
+        let reading = self.queue.reading(now);
+        let across = self.gap_until(reading).min(now - from);
         self.recording = true;
+        self.record(across);
+        (self.opened, self.worked, self.spun) = (Reading { at: from, ..reading }, 0, 0);
+        self.mark(reading);
     }
 
     /// The measure window is over.
     pub(super) fn close_window(&mut self, now: Ns) {
         let end = self.queue.reading(now);
-        self.note(end);
+        self.record(self.gap_until(end));
+        self.mark(end);
         self.recording = false;
         let cpu = end.cpu.saturating_sub(self.opened.cpu);
         let wanted =
@@ -98,13 +101,15 @@ impl GapWatch {
         });
     }
 
-    /// The worker polled from `slept` until `woke`, and had asked to be woken by `wanted` at the latest; `spinning`: it asked without
-    /// waiting, and nothing had happened.
-    pub(super) fn woke(&mut self, slept: Ns, wanted: Ns, woke: Ns, spinning: bool) {
+    /// The worker woke at `woke`, and had asked to be woken by `wanted` at the latest.
+    pub(super) fn woke(&mut self, wanted: Ns, woke: Ns) {
         self.overslept_since += woke.saturating_sub(wanted);
-        if spinning {
-            self.spun += woke - slept;
-        }
+    }
+
+    /// From `since` until `now` it asked without waiting, and looked at the clock: nothing had happened, and an arrival is near.
+    pub(super) fn spun(&mut self, since: Ns, now: Ns) {
+        self.spun += now.saturating_sub(since.max(self.opened.at));
+        self.look(now);
     }
 
     /// The worker worked from `woke` until `now`, without waiting.
@@ -113,23 +118,35 @@ impl GapWatch {
         let worked = now.saturating_sub(woke.max(self.mark.at));
         self.worked_since += worked;
         self.worked += worked;
-        if self.recording && now - self.mark.at >= READING {
+        self.look(now);
+    }
+
+    /// Reads the clocks, if that is due. Before the window too: a gap may lie across its start.
+    fn look(&mut self, now: Ns) {
+        if now.saturating_sub(self.mark.at) >= READING {
             let reading = self.queue.reading(now);
-            self.note(reading);
+            self.record(self.gap_until(reading));
+            self.mark(reading);
         }
     }
 
-    /// Looks at what has happened since the last reading. What the kernel took away, a sleep that was too long and a wait for a core
-    /// may be the same time seen three ways, so that the longest counts: what is found is too little rather than too much.
-    fn note(&mut self, reading: Reading) {
+    /// The gap since the last reading. What the kernel took away, a sleep that was too long and a wait for a core may be the same time
+    /// seen three ways, so that the longest counts: what is found is too little rather than too much.
+    fn gap_until(&self, reading: Reading) -> Ns {
         let cpu = reading.cpu.saturating_sub(self.mark.cpu).as_nanos() as Ns;
         let waited = reading.waited.saturating_sub(self.mark.waited).as_nanos() as Ns;
         // System time inside the poll counts as CPU but not as work.
         let taken = self.worked_since.saturating_sub(cpu);
-        let gap = taken.max(waited).max(self.overslept_since);
+        taken.max(waited).max(self.overslept_since)
+    }
+
+    fn record(&mut self, gap: Ns) {
         if self.recording && gap >= NOTICEABLE {
             self.gaps.record(gap);
         }
+    }
+
+    fn mark(&mut self, reading: Reading) {
         self.mark = reading;
         (self.worked_since, self.overslept_since) = (0, 0);
     }
@@ -175,7 +192,8 @@ mod tests {
     /// A watch whose window has been open for a second, in which it worked for `worked` in one go.
     fn watch(clock: &Clock) -> GapWatch {
         let mut watch = GapWatch::new(clock);
-        watch.open_window(clock.now());
+        let now = clock.now();
+        watch.open_window(now, now);
         watch
     }
 
@@ -192,9 +210,9 @@ mod tests {
         let clock = Clock::start();
         let mut watch = watch(&clock);
         let from = clock.now();
-        watch.woke(from, from + 5_000_000, from + 4_000_000, false);
+        watch.woke(from + 5_000_000, from + 4_000_000);
         watch.worked(from + 4_000_000, from + 4_010_000);
-        watch.woke(from + 4_010_000, from + 5_000_000, from + 505_000_000, false);
+        watch.woke(from + 5_000_000, from + 505_000_000);
         watch.worked(from + 505_000_000, from + 505_010_000);
         watch.close_window(from + 506_000_000);
         let usage = watch.finish();
@@ -215,12 +233,25 @@ mod tests {
     }
 
     #[test]
+    fn of_a_gap_across_the_windows_start_the_part_within_counts() {
+        let clock = Clock::start();
+        let mut watch = GapWatch::new(&clock);
+        let (from, slept) = (clock.now() + 100_000_000, clock.now());
+        // Asleep from before the window on, and woken 300 ms after its start instead of before it.
+        watch.woke(slept + 5_000_000, from + 300_000_000);
+        watch.open_window(from, from + 300_000_000);
+        watch.close_window(from + 1_000_000_000);
+        let usage = watch.finish();
+        assert_eq!((usage.gaps.max_ns(), usage.watched), (Some(300_000_000), Duration::from_secs(1)));
+    }
+
+    #[test]
     fn work_from_before_the_window_is_no_gap_in_it() {
         let clock = Clock::start();
         let mut watch = GapWatch::new(&clock);
         let woke = clock.now();
         // Half a second of one batch of events, then the window opens within it.
-        watch.open_window(woke + 500_000_000);
+        watch.open_window(woke + 500_000_000, woke + 500_000_000);
         watch.worked(woke, woke + 500_010_000);
         watch.close_window(woke + 501_000_000);
         let usage = watch.finish();
@@ -235,9 +266,9 @@ mod tests {
         let from = clock.now();
         let mut now = from;
         while now - from < 30_000_000 {
-            let slept = now;
+            let since = now;
             now = clock.now();
-            watch.woke(slept, now, now, true);
+            watch.spun(since, now);
         }
         watch.close_window(now);
         let usage = watch.finish();

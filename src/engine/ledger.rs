@@ -73,7 +73,8 @@ pub struct Counts {
     pub connect_failed: u64,
     pub priming: u64,
     pub resumption_refused: u64,
-    /// Requests answered and handshakes completed within the measure window, whatever they count for: what its CPU time was spent on.
+    /// Requests answered and handshakes completed within the measure window, whatever they count for and those that primed included: what
+    /// its CPU time was spent on.
     pub ended_requests: u64,
     pub ended_handshakes: u64,
     /// Within the measure window, by completion: successful requests, handshakes, plaintext bytes in and out. Where `--requests` bounds

@@ -119,12 +119,9 @@ impl<'p> Shared<'p> {
         self.grants.is_some()
     }
 
-    /// Whether `--requests` bounds the run, and nothing that it grants is left to be given out in a closed loop.
+    /// Whether all that `--requests` grants in a closed loop has been given out.
     pub(super) fn grants_are_spent(&self) -> bool {
-        match &self.grants {
-            Some(grants) => grants.load(Ordering::Relaxed) == 0,
-            None => self.end_index.is_some(),
-        }
+        self.grants.as_ref().is_some_and(|grants| grants.load(Ordering::Relaxed) == 0)
     }
 
     /// Whether the arrival with this index is one of this run's.

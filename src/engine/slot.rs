@@ -78,6 +78,8 @@ pub(super) struct Connection {
     pub(super) address: usize,
     /// When connect() was called; from then on [`Connection::mark`] follows the stage.
     pub(super) mark: Ns,
+    /// How long TCP took to connect: a round trip, or more.
+    pub(super) connect_took: Ns,
     /// Since when the connection has been idle.
     pub(super) idle_since: Ns,
     /// How long it had been idle when its present request was started: the server may have closed it in that time.

@@ -188,7 +188,7 @@ impl<'s> Worker<'s> {
         while self.phase != Phase::Ended {
             let Slept { wanted, spinning } = self.sleep(&mut events, now)?;
             let woke = self.shared.clock.now();
-            self.gaps.woke(now, wanted, woke, spinning && events.is_empty());
+            self.gaps.woke(wanted, woke);
             for event in &events {
                 if event.token() != TIMER {
                     let seen = self.on_event(event);
@@ -199,8 +199,12 @@ impl<'s> Worker<'s> {
                 }
             }
             self.tick(self.shared.clock.now());
-            now = self.shared.clock.now();
-            self.gaps.worked(woke, now);
+            let slept = std::mem::replace(&mut now, self.shared.clock.now());
+            if spinning && events.is_empty() {
+                self.gaps.spun(slept, now);
+            } else {
+                self.gaps.worked(woke, now);
+            }
         }
         let tail = std::mem::replace(&mut self.ledger.slice, Slice::new(0));
         self.shared.report(Report::Tail(Box::new(tail)));
@@ -343,7 +347,7 @@ impl<'s> Worker<'s> {
     fn cross_window_edges(&mut self, now: Ns) {
         if !self.window.opened && now >= self.window.from {
             self.window.opened = true;
-            self.gaps.open_window(now);
+            self.gaps.open_window(self.window.from, now);
         }
         if !self.window.opened || self.window.closed {
             return;
@@ -397,7 +401,11 @@ impl<'s> Worker<'s> {
 
     /// Whether all the work that `--requests` asks for has been given out and has ended.
     fn has_done_what_was_asked(&self) -> bool {
-        self.window.opened && self.in_flight == 0 && self.shared.grants_are_spent() && self.next_arrival().is_none()
+        let given_out = match &self.schedule {
+            Some(schedule) => !self.shared.is_wanted(schedule.peek().index),
+            None => self.shared.grants_are_spent(),
+        };
+        self.window.opened && self.in_flight == 0 && given_out
     }
 
     /// Lets work that was intended in the window finish, for as long as a timeout.

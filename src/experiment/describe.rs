@@ -201,20 +201,29 @@ pub(super) fn cost_per_operation(outcome: &Outcome, cpu_s: f64) -> (Option<f64>,
     let counts = &outcome.ledger.counts;
     let (requests, handshakes) = (counts.ended_requests as f64, counts.ended_handshakes as f64);
     let failures = outcome.ledger.failures.total() as f64;
-    // Failed work costs too, and is in neither count. What was under way when the window opened was paid for in part before: where
-    // `--requests` makes the window short, that can be most of it.
+    // Failed work costs too, and is in neither count.
     let failed = failures > NEGLIGIBLE * (requests + handshakes);
-    let strange =
-        requests > counts.window_requests as f64 * MOSTLY || handshakes > counts.window_handshakes as f64 * MOSTLY;
     let alone = |mine: f64, other: f64| {
-        (mine > 0.0 && !failed && !strange && other <= NEGLIGIBLE * mine).then(|| cpu_s * 1e9 / mine)
+        let clear = !failed && is_mostly_asked_for(outcome) && other <= NEGLIGIBLE * mine;
+        (mine > 0.0 && clear).then(|| cpu_s * 1e9 / mine)
     };
     (alone(requests, handshakes), alone(handshakes, requests))
 }
 
-pub(super) fn client_cost(outcome: &Outcome) -> ClientCost {
+/// Whether most of what ended in the window was asked for in it. What was under way when it opened was paid for in part before: where
+/// `--requests` makes the window short, that can be most of it.
+fn is_mostly_asked_for(outcome: &Outcome) -> bool {
+    let counts = &outcome.ledger.counts;
+    let mostly = |ended: u64, asked_for: u64| ended as f64 <= asked_for as f64 * MOSTLY;
+    mostly(counts.ended_requests, counts.window_requests) && mostly(counts.ended_handshakes, counts.window_handshakes)
+}
+
+pub(super) fn client_cost(plan: &RunPlan, outcome: &Outcome) -> ClientCost {
     let cpu_s = outcome.workers.iter().map(|worker| worker.cpu.as_secs_f64()).sum();
-    let (cpu_ns_per_request, cpu_ns_per_handshake) = cost_per_operation(outcome, cpu_s);
+    // Spinning costs what there is, whatever is done.
+    let spins = !plan.load.spin.is_zero();
+    let (cpu_ns_per_request, cpu_ns_per_handshake) =
+        if spins { (None, None) } else { cost_per_operation(outcome, cpu_s) };
     let bytes = outcome.ledger.counts.window_bytes_in + outcome.ledger.counts.window_bytes_out;
     let workers = outcome.workers.iter().map(|worker| WorkerCost {
         busy: worker.busy,
@@ -226,7 +235,7 @@ pub(super) fn client_cost(outcome: &Outcome) -> ClientCost {
         cpu_s,
         cpu_ns_per_request,
         cpu_ns_per_handshake,
-        cpu_s_per_gb: (bytes > 0).then(|| cpu_s * 1e9 / bytes as f64),
+        cpu_s_per_gb: (bytes > 0 && !spins && is_mostly_asked_for(outcome)).then(|| cpu_s * 1e9 / bytes as f64),
         peak_rss_bytes: crate::host::cputime::peak_rss_bytes(),
         workers: workers.collect(),
     }

@@ -143,7 +143,7 @@ fn document(
         failure_details: describe::failure_details(&outcome.ledger),
         latency,
         throughput: describe::throughput(outcome),
-        client: describe::client_cost(outcome),
+        client: describe::client_cost(plan, outcome),
         server,
         series: describe::series(outcome),
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::engine::ledger::Metric;
+use crate::engine::ledger::{Counts, Metric};
 use crate::engine::outcome::{Outcome, WorkerOutcome};
 use crate::model::failure::FailureKind;
 use crate::model::load::{Pace, Unit};
@@ -35,6 +35,12 @@ const LONG_GAP_NS: u64 = 100_000_000;
 /// is taken from, so that there must be a bound that does not depend on them.
 const STARVED_SHARE: f64 = 0.1;
 
+/// A closed loop of fewer requests than this for each connection is mostly beginning and end.
+const FEW_FOR_EACH: u64 = 10;
+
+/// Requests sent again are worth a word above this share.
+const OFTEN: f64 = 0.01;
+
 /// A drift of the throughput is worth a warning from this size on.
 const DRIFT_SIZE: f64 = 0.05;
 
@@ -60,13 +66,13 @@ fn p99_at_most(latency: Option<&Latency>) -> Option<f64> {
     given.max().map(|ns| ns as f64)
 }
 
-/// How late the latest hundredth of the arrivals were, or the latest [`MIN_BEYOND`] where these are more: fewer may be chance, but a
-/// short run is not excused for being short.
+/// How late the latest hundredth of the arrivals were, or the latest [`MIN_BEYOND`] where these are more, or all where there are no more:
+/// fewer may be chance, but a short run is not excused for being short.
 fn lateness(outcome: &Outcome) -> Option<f64> {
     let lags = &outcome.ledger.latencies[Metric::DispatchLag as usize];
     let total = lags.len() as f64;
-    let beyond = (total * 0.01).max(MIN_BEYOND);
-    (beyond <= total).then(|| lags.histogram().value_at_quantile((total - beyond + 0.5) / total) as f64)
+    let beyond = (total * 0.01).max(MIN_BEYOND).min(total);
+    (total > 0.0).then(|| lags.histogram().value_at_quantile((total - beyond + 0.5) / total) as f64)
 }
 
 /// How late the generator may be: a tenth of the p99 of what it measures, and at least a millisecond.
@@ -213,6 +219,8 @@ fn warnings(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, apart: boo
         );
         warn("non_stationary", text);
     }
+    few_requests(plan, &mut warn);
+    retried(counts, &mut warn);
     if let Some(text) = behind_schedule(plan, outcome) {
         warn("behind_schedule", text);
     }
@@ -229,6 +237,32 @@ fn warnings(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, apart: boo
         );
     }
     warnings
+}
+
+/// Closed loop: with few requests for the connections, the window is mostly its beginning and its end, at which not all are busy.
+fn few_requests(plan: &RunPlan, warn: &mut impl FnMut(&str, String)) {
+    let connections = plan.load.connections() as u64;
+    if let (Pace::Closed, Some(most)) = (plan.load.pace(), plan.load.max_requests)
+        && most < FEW_FOR_EACH * connections
+    {
+        let text = format!(
+            "--requests {most} is less than {FEW_FOR_EACH} for each of {connections} connections: not all of them were busy for most of the \
+             window, and the rate is lower for it"
+        );
+        warn("few_requests", text);
+    }
+}
+
+/// Requests that had to be sent again are served twice by the looks of the server, and once by ours.
+fn retried(counts: &Counts, warn: &mut impl FnMut(&str, String)) {
+    if counts.retried > 0 && counts.retried as f64 > OFTEN * counts.attempted as f64 {
+        let text = format!(
+            "{} requests were sent again, since the server closed their connection as they went out: it keeps connections for less time or \
+             fewer requests than they are used for here",
+            units::count(counts.retried)
+        );
+        warn("retried", text);
+    }
 }
 
 /// Open loop: completions well below arrivals mean that a queue grew somewhere.

@@ -36,12 +36,20 @@ pub fn tick() -> Duration {
     Duration::from_secs(1) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100)
 }
 
-/// Whether the process `pid` and this one are bound to different cores, so that neither takes time from the other; `false` where that
-/// cannot be known.
+/// Whether the process `pid` with its descendants and this one are bound to different cores, all their threads, so that neither takes
+/// time from the other; `false` where that cannot be known.
 pub fn runs_on_other_cores(pid: u32) -> bool {
-    let mine = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| allowed_cores(&status));
-    let theirs = std::fs::read_to_string(format!("/proc/{pid}/status")).ok().and_then(|status| allowed_cores(&status));
-    mine.zip(theirs).is_some_and(|(mine, theirs)| mine.is_disjoint(&theirs))
+    let Ok(processes) = processes() else { return false };
+    let theirs = tree(&processes, pid).map(|pids| cores_of(&pids));
+    let mine = cores_of(&[std::process::id()]);
+    theirs.is_some_and(|theirs| !theirs.is_empty() && !mine.is_empty() && mine.is_disjoint(&theirs))
+}
+
+/// The cores that any thread of these processes may run on. A process that has ended has none.
+fn cores_of(pids: &[u32]) -> BTreeSet<u32> {
+    let threads = pids.iter().filter_map(|pid| std::fs::read_dir(format!("/proc/{pid}/task")).ok()).flatten().flatten();
+    let statuses = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok());
+    statuses.filter_map(|status| allowed_cores(&status)).flatten().collect()
 }
 
 /// The `Cpus_allowed_list` of a process's status, such as `0-3,8`.
@@ -67,34 +75,45 @@ fn allowed_cores(status: &str) -> Option<BTreeSet<u32>> {
 /// # Errors
 /// `NotFound` where no process has that number, and whatever reading `/proc` says.
 pub fn process_tree_cpu(pid: u32) -> io::Result<Duration> {
-    let mut processes = BTreeMap::new();
-    for entry in std::fs::read_dir("/proc")? {
-        let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        // A process may end while the list is walked: it is then no longer part of the tree.
-        let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).ok().and_then(|line| Stat::parse(&line));
-        if let Some(stat) = stat {
-            processes.insert(number, stat);
-        }
-    }
+    let processes = processes()?;
     let ticks = tree_ticks(&processes, pid)
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no process {pid} on this machine")))?;
     Ok(Duration::from_secs_f64(ticks as f64 * tick().as_secs_f64()))
 }
 
-/// The ticks of `root` and its descendants; `None` where `root` is not there.
-fn tree_ticks(processes: &BTreeMap<u32, Stat>, root: u32) -> Option<u64> {
-    let mut total = processes.get(&root)?.ticks;
-    let mut generation = vec![root];
-    // Whoever is reached has a chain of parents that ends at the root, and the root is not counted twice: this ends.
+/// All processes of this machine.
+fn processes() -> io::Result<BTreeMap<u32, Stat>> {
+    let mut processes = BTreeMap::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        // A process may end while the list is walked: it is then no longer part of any tree.
+        let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).ok().and_then(|line| Stat::parse(&line));
+        if let Some(stat) = stat {
+            processes.insert(number, stat);
+        }
+    }
+    Ok(processes)
+}
+
+/// `root` and its descendants; `None` where `root` is not there.
+fn tree(processes: &BTreeMap<u32, Stat>, root: u32) -> Option<Vec<u32>> {
+    let mut all = vec![*processes.get_key_value(&root)?.0];
+    let mut generation = all.clone();
+    // Whoever is reached has a chain of parents that ends at the root, and the root is not reached twice: this ends.
     while !generation.is_empty() {
         generation = processes
             .iter()
             .filter(|(pid, stat)| **pid != root && generation.contains(&stat.parent))
             .map(|(pid, _)| *pid)
             .collect();
-        total += generation.iter().map(|pid| processes[pid].ticks).sum::<u64>();
+        all.extend(&generation);
     }
-    Some(total)
+    Some(all)
+}
+
+/// The ticks of `root` and its descendants; `None` where `root` is not there.
+fn tree_ticks(processes: &BTreeMap<u32, Stat>, root: u32) -> Option<u64> {
+    Some(tree(processes, root)?.iter().map(|pid| processes[pid].ticks).sum())
 }
 
 /// The most memory that this process has had resident, in bytes; `None` where the kernel does not say.

@@ -117,6 +117,11 @@ impl Method {
         &self.0
     }
 
+    /// Whether doing it twice is as doing it once (RFC 9110, 9.2.2), so that it may be sent again where nobody knows if it was done.
+    pub fn is_idempotent(&self) -> bool {
+        matches!(self.0.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
+    }
+
     /// `GET`.
     pub fn get() -> Self {
         Self("GET".to_owned())

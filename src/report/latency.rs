@@ -141,7 +141,7 @@ fn remarks(page: &mut Page, title: &str, latency: Option<&Latency>) {
 /// What the names mean in this run.
 fn meaning(document: &RunDocument) -> &'static str {
     let latency = &document.latency;
-    match (latency.response.is_some(), latency.service.is_some()) {
+    match (latency.response.is_some(), document.plan.requests_per_connection != Some(0)) {
         (true, true) => {
             "response: from the moment when the schedule wanted it to the last byte, every wait included; service: from \
              the first byte sent to the last byte received"

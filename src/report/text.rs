@@ -190,7 +190,8 @@ fn load(page: &mut Page, document: &RunDocument) {
     } else {
         String::new()
     };
-    let most = plan.max_requests.map(|n| format!(", at most {}", plural(n, "request"))).unwrap_or_default();
+    let unit = plan.unit.trim_end_matches('s');
+    let most = plan.max_requests.map(|n| format!(", at most {}", plural(n, unit))).unwrap_or_default();
     page.line("", &format!("{} warm-up, {} measured{planned}{most}", seconds(plan.warmup_s), seconds(window)));
 }
 
