@@ -11,7 +11,7 @@ use super::exit::{Failed, INCONCLUSIVE, NO, one_line};
 use super::output;
 use crate::experiment::compare::{self, Documents, How};
 use crate::record::compare::{CompareDocument, Outcome};
-use crate::record::folder::{self, ResultsFolder};
+use crate::record::folder::{self, DOCUMENT, FolderError, ResultsFolder};
 use crate::record::{crypto, run, suites, trial};
 use crate::report;
 use crate::stats::compare::Tolerance;
@@ -58,14 +58,16 @@ pub(super) fn execute(args: &CompareArgs) -> Result<ExitCode, Failed> {
     let folder = output::folder(&args.output, "compare", &kind)?;
     if let Err(error) = write(&folder, &document) {
         folder.discard();
-        return Err(error);
+        return Err(output::not_written(&error, args.output.json, &document));
     }
     conclude(args, &document, &folder)
 }
 
-fn write(folder: &ResultsFolder, document: &CompareDocument) -> Result<(), Failed> {
-    let csv = |()| folder.write("compare.csv", |out| report::compare::csv(document, out));
-    output::write_document(folder, document).and_then(csv).map(|_| ()).map_err(Failed::could_not_run)
+fn write(folder: &ResultsFolder, document: &CompareDocument) -> Result<(), FolderError> {
+    folder.write_all(&[
+        (DOCUMENT, &|out| output::json(document, out)),
+        ("compare.csv", &|out| report::compare::csv(document, out)),
+    ])
 }
 
 fn conclude(args: &CompareArgs, document: &CompareDocument, folder: &ResultsFolder) -> Result<ExitCode, Failed> {

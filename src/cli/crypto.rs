@@ -15,7 +15,7 @@ use super::{load, output, signals};
 use crate::experiment::crypto::{self, CryptoChoice, CryptoPlan, QUICK_BUDGET, Step};
 use crate::model::crypto::Library;
 use crate::record::crypto::CryptoDocument;
-use crate::record::folder::{FolderError, ResultsFolder};
+use crate::record::folder::{DOCUMENT, FolderError, ResultsFolder};
 use crate::{report, units};
 
 /// `--provider`
@@ -73,14 +73,14 @@ pub(super) fn execute(args: &CryptoArgs) -> Result<ExitCode, Failed> {
     };
     let plan = CryptoPlan::new(choice, load::cores(), load::fresh_seed()).map_err(Failed::usage)?;
     let folder = output::folder(&args.output, "crypto", "localhost")?;
-    let document = match measure(args, &plan) {
+    let document = match measure(args, &plan, &folder) {
         Ok(document) => document,
         Err(failed) => {
             folder.discard();
             return Err(failed);
         }
     };
-    write(&folder, &document).map_err(Failed::could_not_run)?;
+    write(&folder, &document).map_err(|error| output::not_written(&error, args.output.json, &document))?;
     if args.output.json {
         output::print_json(&document)?;
     } else if !args.output.quiet {
@@ -100,8 +100,8 @@ fn library(provider: ProviderArg) -> Library {
     }
 }
 
-fn measure(args: &CryptoArgs, plan: &CryptoPlan) -> Result<CryptoDocument, Failed> {
-    let stop = signals::stop_on_signal()?;
+fn measure(args: &CryptoArgs, plan: &CryptoPlan, folder: &ResultsFolder) -> Result<CryptoDocument, Failed> {
+    let stop = signals::stop_on_signal(folder)?;
     let bar = bar(!args.output.quiet && !args.output.no_progress);
     let result = crypto::run(plan, &stop, &mut |step| show(&bar, &step));
     bar.finish_and_clear();
@@ -109,9 +109,10 @@ fn measure(args: &CryptoArgs, plan: &CryptoPlan) -> Result<CryptoDocument, Faile
 }
 
 fn write(folder: &ResultsFolder, document: &CryptoDocument) -> Result<(), FolderError> {
-    output::write_document(folder, document)?;
-    folder.write("crypto.csv", |out| report::crypto::csv(document, out))?;
-    Ok(())
+    folder.write_all(&[
+        (DOCUMENT, &|out| output::json(document, out)),
+        ("crypto.csv", &|out| report::crypto::csv(document, out)),
+    ])
 }
 
 pub(super) fn show(bar: &ProgressBar, Step { done, total, next }: &Step<'_>) {

@@ -1,5 +1,6 @@
 //! `shakedown` without a command: the trial of the embedded endpoint. A demonstration, not a verdict: it exits with 0 when it worked.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,7 +10,7 @@ use super::args::OutputArgs;
 use super::exit::Failed;
 use super::{crypto, load, output, signals, suites};
 use crate::experiment::trial::{self, Step};
-use crate::record::folder::{FolderError, ResultsFolder};
+use crate::record::folder::{DOCUMENT, Filler, FolderError, ResultsFolder};
 use crate::record::trial::TrialDocument;
 use crate::report;
 
@@ -40,7 +41,7 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
         no_progress: false,
     };
     let folder = output::folder(&output, "trial", "localhost")?;
-    let stop = signals::stop_on_signal()?;
+    let stop = signals::stop_on_signal(&folder)?;
     let (of_suites, of_crypto) = (suites::bar(!args.quiet), crypto::bar(!args.quiet));
     let result = trial::run(load::fresh_seed(), &stop, &mut |step| match step {
         Step::Suites(step) => suites::show(&of_suites, &step),
@@ -58,7 +59,7 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
             return Err(Failed::could_not_run(error));
         }
     };
-    write(&folder, &document).map_err(Failed::could_not_run)?;
+    write(&folder, &document).map_err(|error| output::not_written(&error, args.json, &document))?;
     if args.json {
         output::print_json(&document)?;
     } else if !args.quiet {
@@ -71,10 +72,12 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
 }
 
 fn write(folder: &ResultsFolder, document: &TrialDocument) -> Result<(), FolderError> {
-    output::write_document(folder, document)?;
-    folder.write("suites.csv", |out| report::suites::csv(&document.suites, out))?;
-    if let Some(crypto) = &document.crypto {
-        folder.write("crypto.csv", |out| report::crypto::csv(crypto, out))?;
+    let json = |out: &mut dyn Write| output::json(document, out);
+    let suites = |out: &mut dyn Write| report::suites::csv(&document.suites, out);
+    let mut files: Vec<(&str, Filler<'_>)> = vec![(DOCUMENT, &json), ("suites.csv", &suites)];
+    let crypto = document.crypto.as_ref().map(|crypto| move |out: &mut dyn Write| report::crypto::csv(crypto, out));
+    if let Some(crypto) = &crypto {
+        files.push(("crypto.csv", crypto));
     }
-    Ok(())
+    folder.write_all(&files)
 }

@@ -28,12 +28,13 @@ pub fn text(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()>
     suites::text(&document.suites, out)?;
     if let Some(document) = &document.crypto {
         writeln!(out)?;
-        crypto::text(document, out)?;
+        crypto::brief(document, out)?;
     }
     let mut page = Page::default();
     page.gap();
     page.line("next", "shakedown run https://… loads an endpoint of yours and says how long its users wait");
     page.line("", "shakedown suites https://… compares the suites there, with more rounds and response times");
+    page.line("", "shakedown crypto measures public keys, handshakes and several threads too, and takes a minute");
     page.line("", "shakedown serve is this endpoint alone; docs/measurement.md says what each figure means");
     out.write_all(page.finish().as_bytes())
 }
