@@ -146,3 +146,36 @@ fn each<D>(
 ) -> Result<Vec<D>, Failed> {
     found.iter().map(|(path, schema)| read(path, schema)).collect::<Result<_, _>>().map_err(Failed::could_not_run)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::compare::fixture;
+    use crate::record::fixture::closed_loop;
+
+    #[test]
+    fn a_trial_is_compared_by_its_suites() {
+        let folder = tempfile::tempdir().unwrap();
+        let (run, suites) = (closed_loop(), fixture::suites(3000.0, 0.5));
+        let trial = trial::TrialDocument {
+            schema: trial::SCHEMA.into(),
+            tool: run.tool,
+            host: run.host,
+            started_at: run.started_at,
+            interrupted: false,
+            cores: Some((0, 1)),
+            suites: suites.clone(),
+            crypto: None,
+        };
+        let paths = ["trial.json", "suites.json"].map(|name| folder.path().join(name));
+        std::fs::write(&paths[0], serde_json::to_vec(&trial).unwrap()).unwrap();
+        std::fs::write(&paths[1], serde_json::to_vec(&suites).unwrap()).unwrap();
+        let Documents::Suites(loaded) = load(&paths).unwrap() else { panic!("no comparisons of suites") };
+        assert!(
+            loaded.iter().zip(&paths).all(|((name, document), path)| Path::new(name) == path && *document == suites)
+        );
+        // Half of one is no trial.
+        std::fs::write(&paths[1], r#"{"schema":"shakedown.trial/1"}"#).unwrap();
+        assert!(matches!(load(&paths).unwrap_err(), Failed::CouldNotRun(text) if text.contains("is damaged")));
+    }
+}

@@ -216,11 +216,16 @@ fn untold(rows: &[Row], tolerance: Tolerance) -> Vec<Remark> {
             Why::OtherLimit => ("other_limit", format!("{those}: the one is the server's figure, the other is not")),
             Why::TooWide => {
                 let reach = because(why).filter_map(|(row, versus)| reach(row, versus)).reduce(f64::max).unwrap_or(0.0);
+                let enough = (reach * 100.0).ceil();
+                // There is no tolerance of 100 % or more.
+                let way_out = if enough < 100.0 {
+                    format!("--tolerance {enough}% could be told from these documents, a smaller one from longer runs")
+                } else {
+                    "longer runs, or a calmer machine, could tell".to_owned()
+                };
                 let text = format!(
-                    "{those}: may be worse by more than {}, or not; --tolerance {}% could be told from these documents, a smaller \
-                     one from longer runs",
-                    units::share(tolerance.share()),
-                    (reach * 100.0).ceil()
+                    "{those}: may be worse by more than {}, or not; {way_out}",
+                    units::share(tolerance.share())
                 );
                 ("too_wide", text)
             }

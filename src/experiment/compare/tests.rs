@@ -113,6 +113,10 @@ fn the_tolerance_decides() {
     // What is said to be told is told.
     assert!(between.reasons[0].text.contains("--tolerance 27%"), "{:?}", between.reasons);
     assert_eq!(versus(&between, "service_p50_ns").why, Some(Why::TooWide));
+    // No tolerance reaches as far as this.
+    let far = runs(vec![run(), slower(2.0)], 0.99);
+    assert_eq!((far.outcome, codes(&far)), (Outcome::Inconclusive, vec!["too_wide"]));
+    assert!(!far.reasons[0].text.contains("--tolerance"), "{:?}", far.reasons);
 }
 
 #[test]
