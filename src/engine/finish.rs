@@ -15,7 +15,7 @@ use crate::model::load::{Close, RequestsPerConnection, Unit};
 const LONG_REST: Ns = 100_000_000;
 
 /// What a close may take beyond the round trip to be noticed.
-const AT_ONCE: Ns = 5_000_000;
+const AT_ONCE: Ns = 10_000_000;
 
 impl Worker<'_> {
     /// Receiving: the response is complete.

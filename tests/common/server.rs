@@ -27,6 +27,8 @@ pub(crate) struct Entry {
 pub(crate) struct Request {
     /// Its place in the log.
     pub(crate) index: usize,
+    /// The number of its connection.
+    pub(crate) connection: usize,
     /// When it arrived.
     pub(crate) arrived: Instant,
 }
@@ -167,7 +169,7 @@ impl Inner {
                 log.push(Entry { connection, arrived, completed: None });
                 log.len() - 1
             };
-            let bytes = match (self.on_request)(Request { index, arrived }) {
+            let bytes = match (self.on_request)(Request { index, connection, arrived }) {
                 Answer::Send(bytes) => bytes,
                 Answer::Close { bytes, notify } => {
                     send(&mut tls, &mut tcp, &bytes)?;

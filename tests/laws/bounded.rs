@@ -103,3 +103,28 @@ fn a_run_that_lasts_its_time_counts_what_it_completed() {
     assert!((document.throughput.window_s - 0.5).abs() < 1e-9, "{:?}", document.throughput);
     assert_eq!(server.seen(), document.counts.sent);
 }
+
+#[test]
+fn arrivals_that_the_time_ends_before_leave_the_window_whole() {
+    let _beside = beside_others();
+    let server = working(Duration::from_millis(1));
+    let args = ["--rate", "20/s", "--arrivals", "constant", "--requests", "1000", "-c", "4", "-t", "2"];
+    let document = run(&server, &[&args[..], &["--warmup", "0", "--duration", "1s"]].concat());
+    assert_only_noise(&document);
+    // Twenty arrivals in the second, the last of them 50 ms before its end.
+    let throughput = &document.throughput;
+    assert!((throughput.window_s - 1.0).abs() < 1e-9 && document.counts.scheduled == 20, "{throughput:?}");
+    assert!((throughput.requests_per_s - 20.0).abs() < 1e-9, "{throughput:?}");
+}
+
+#[test]
+fn a_worker_without_work_is_neither_busy_nor_late() {
+    let _beside = beside_others();
+    let server = working(Duration::from_millis(20));
+    for _ in 0..3 {
+        let document = run(&server, &["-c", "8", "-t", "4", "--requests", "3", "--warmup", "0"]);
+        assert_only_noise(&document);
+        assert_eq!(document.verdict.limited_by, None, "{:?}", document.client.workers);
+        assert!(document.client.workers.iter().all(|worker| worker.busy < 0.9), "{:?}", document.client.workers);
+    }
+}

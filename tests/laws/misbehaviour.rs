@@ -101,7 +101,7 @@ fn no_answer_is_a_timeout_and_censors_the_response() {
 fn a_request_on_a_connection_just_closed_is_sent_once_more() {
     let _beside = beside_others();
     let server = Server::start(|request| match (request.index % 2, Answer::ok()) {
-        (0, Answer::Send(bytes)) => Answer::Abandon { bytes, after: Duration::from_millis(10) },
+        (0, Answer::Send(bytes)) => Answer::Abandon { bytes, after: Duration::from_millis(1) },
         (_, answer) => answer,
     });
     let document = run(&server, &TWENTY);
@@ -183,4 +183,80 @@ fn a_handshake_that_never_ends_cannot_be_run() {
     assert_eq!(ended.code, Some(4), "{}", ended.stderr);
     assert!(ended.stderr.contains("timeout: handshake") && ended.stdout.is_empty(), "{}", ended.stderr);
     assert!(!ended.out().exists(), "an empty folder stays");
+}
+
+/// A server that answers every other request of a connection, and takes half a second over each of the others before it closes.
+fn works_and_dies() -> Server {
+    let seen = std::sync::Mutex::new(std::collections::HashMap::<usize, u64>::new());
+    Server::start(move |request| {
+        let turn = {
+            let mut seen = seen.lock().unwrap();
+            let turn = seen.entry(request.connection).or_default();
+            *turn += 1;
+            *turn
+        };
+        if turn % 2 == 1 {
+            return Answer::ok();
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        Answer::Close { bytes: Vec::new(), notify: false }
+    })
+}
+
+#[test]
+fn a_request_that_was_worked_on_and_dropped_is_a_failure_and_not_sent_again() {
+    let _beside = beside_others();
+    let server = works_and_dies();
+    let document = run(&server, &["-c", "2", "-t", "1", "--requests", "12", "--warmup", "0", "--duration", "10s"]);
+    assert_only_noise(&document);
+    let counts = &document.counts;
+    assert_eq!((counts.retried, only_failures(&document, FailureKind::ClosedEarly)), (0, 6), "{counts:?}");
+    assert_eq!((counts.succeeded, server.seen()), (6, counts.sent));
+}
+
+#[test]
+fn a_request_on_a_connection_that_its_server_had_given_up_is_sent_again_unless_it_may_not_be() {
+    let _beside = beside_others();
+    for (method, retried) in [("GET", true), ("POST", false)] {
+        // The second request of each connection meets a close at once, as if its idle time had just run out.
+        let seen = std::sync::Mutex::new(std::collections::HashSet::<usize>::new());
+        let server = Server::start(move |request| {
+            if seen.lock().unwrap().insert(request.connection) {
+                return Answer::ok();
+            }
+            Answer::Close { bytes: Vec::new(), notify: true }
+        });
+        let args = ["-c", "1", "-t", "1", "--requests", "10", "--warmup", "0", "--duration", "10s", "-X", method];
+        let document = run(&server, &args);
+        assert_only_noise(&document);
+        let counts = &document.counts;
+        if retried {
+            assert_eq!((counts.succeeded, counts.failed), (10, 0), "{counts:?}");
+            assert!(counts.retried >= 8, "{counts:?}");
+            assert!(
+                document.verdict.warnings.iter().any(|warning| warning.code == "retried"),
+                "{:?}",
+                document.verdict
+            );
+        } else {
+            assert_eq!((counts.succeeded, counts.failed, counts.retried), (5, 5, 0), "{counts:?}");
+        }
+    }
+}
+
+#[test]
+fn a_success_before_the_request_was_complete_is_none() {
+    let _beside = beside_others();
+    let server = Server::start(|_| match Answer::ok() {
+        // It reads no further, so that the body cannot get out.
+        Answer::Send(bytes) => Answer::Abandon { bytes, after: Duration::from_millis(500) },
+        answer => answer,
+    });
+    let args = ["-c", "2", "-t", "1", "--requests", "6", "--body-size", "20MiB", "--warmup", "0", "--duration", "10s"];
+    let document = run(&server, &args);
+    assert_only_noise(&document);
+    assert_eq!((document.counts.succeeded, document.counts.sent), (0, 0), "{:?}", document.counts);
+    assert_eq!(only_failures(&document, FailureKind::HttpProtocol), 6, "{:?}", document.failure_details);
+    let early = |detail: &str| detail.contains("before the request was complete");
+    assert!(document.failure_details.iter().all(|found| early(&found.detail)), "{:?}", document.failure_details);
 }
