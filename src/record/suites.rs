@@ -93,7 +93,7 @@ pub struct ArmRecord {
     pub baseline: bool,
     /// Whether it is the baseline again.
     pub control: bool,
-    /// `client` where the generator was the limit in most rounds: the rate is a lower bound of the server's then.
+    /// `client` where the generator was the limit, or was kept from running, in most rounds: the rate is a lower bound of the server's then.
     pub limited_by: Option<String>,
     /// Whose figure the rate is: `server`, `client`, or `both` where they shared cores.
     pub rate_of: String,
@@ -124,7 +124,9 @@ pub struct RoundRecord {
     pub response_p99_ns: Option<u64>,
     /// Whether the client was the limit at full load.
     pub client_limited: bool,
-    /// What failed, at either load.
+    /// Whether the generator was kept from running at full load for more than it should be.
+    pub disturbed: bool,
+    /// What failed or was never sent, at either load.
     pub failed: u64,
     /// Runs that were made again, since the generator was disturbed.
     pub repeated: u32,

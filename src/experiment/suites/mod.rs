@@ -236,10 +236,8 @@ impl<'a, 'o> Comparison<'a, 'o> {
             let mut slowest: Option<f64> = None;
             for row in 0..self.cells[place].rows.len() {
                 match self.take(place, row, Intensity::Full, 0) {
-                    Ok(taken) => {
-                        let rate = taken.rate.unwrap_or(0.0);
-                        slowest = Some(slowest.map_or(rate, |slowest| slowest.min(rate)));
-                    }
+                    // One in which something failed has shown nothing; the others decide.
+                    Ok(taken) => slowest = slowest.into_iter().chain(taken.rate).reduce(f64::min),
                     Err(error) => why = error.to_string(),
                 }
                 self.check_stop()?;
@@ -296,7 +294,7 @@ impl<'a, 'o> Comparison<'a, 'o> {
             let mut taken =
                 trial::take(self.plan, self.around, &self.material, what, &mut |event| observe(Step::Run(event)))?;
             let may_repeat = repeats < REPEATS && 5 * self.repeated <= self.done && !self.around.stop.is_raised();
-            if taken.valid || !may_repeat {
+            if taken.calm || !may_repeat {
                 taken.repeated = repeats;
                 return Ok(taken);
             }

@@ -71,6 +71,7 @@ impl Row {
         } else {
             record.rate_per_s = taken.rate;
             record.client_limited = taken.client_limited;
+            record.disturbed = !taken.calm;
             (record.client_cpu_ns, record.server_cpu_ns) = (taken.client_cpu_ns, taken.server_cpu_ns);
         }
     }
@@ -78,7 +79,10 @@ impl Row {
 
 /// What is kept of one run.
 pub(super) struct Taken {
+    /// Whether its figures may be used.
     pub(super) valid: bool,
+    /// Whether the generator was at no fault.
+    pub(super) calm: bool,
     /// Handshakes or requests per second; `None` where there was none.
     pub(super) rate: Option<f64>,
     pub(super) client_limited: bool,
@@ -102,7 +106,7 @@ pub(super) fn take(
 ) -> Result<Taken, CannotRun> {
     let run_plan = plan.run_plan(arm, workload, intensity, round).map_err(CannotRun::Worker)?;
     let (document, outcome) = run::measure(&run_plan, &surroundings(around, material, arm)?, observe)?;
-    Ok(kept(&document, outcome, workload, around))
+    Ok(kept(&document, outcome, workload, intensity, around))
 }
 
 /// The surroundings of one run.
@@ -120,7 +124,13 @@ fn surroundings<'a>(
     })
 }
 
-fn kept(document: &RunDocument, outcome: Outcome, workload: Workload, around: &Surroundings<'_>) -> Taken {
+fn kept(
+    document: &RunDocument,
+    outcome: Outcome,
+    workload: Workload,
+    intensity: Intensity,
+    around: &Surroundings<'_>,
+) -> Taken {
     let counts = &outcome.ledger.counts;
     let (rate, operations) = if workload.counts_handshakes() {
         (document.throughput.handshakes_per_s, counts.ended_handshakes)
@@ -135,9 +145,11 @@ fn kept(document: &RunDocument, outcome: Outcome, workload: Workload, around: &S
     let Outcome { mut ledger, mut batches, .. } = outcome;
     Taken {
         // What was asked for is what must have come: a page of another size is another workload.
-        valid: document.verdict.valid && is_whole(&ledger.counts, workload),
+        valid: is_usable(document, intensity) && is_whole(&ledger.counts, workload),
+        calm: document.verdict.valid,
         rate: Some(rate).filter(|rate| *rate > 0.0 && document.counts.failed == 0),
-        client_limited: document.verdict.limited_by.is_some(),
+        // Who shares no core with the server was kept from running by somebody else: what it reached is no figure of the server's.
+        client_limited: document.verdict.limited_by.is_some() || (around.apart && !document.verdict.valid),
         client_cpu_ns: each(document.client.cpu_s),
         server_cpu_ns: document.server.as_ref().filter(|cost| cost.cpu_s >= least).and_then(|cost| each(cost.cpu_s)),
         p50: quantile(0.5),
@@ -147,6 +159,14 @@ fn kept(document: &RunDocument, outcome: Outcome, workload: Workload, around: &S
         responses: std::mem::take(&mut ledger.latencies[Metric::Response as usize]),
         batches: std::mem::replace(&mut batches[Metric::Response as usize], Batches::new(1)),
     }
+}
+
+/// A generator that was kept from running has late answers, and no response times that could be used. What it reached in a closed loop is
+/// what it reached: a rate that scatters more, as the rounds and the control show.
+fn is_usable(document: &RunDocument, intensity: Intensity) -> bool {
+    let verdict = &document.verdict;
+    let was_kept_from_running = || verdict.reasons.iter().all(|reason| reason.code == "scheduling_gap");
+    verdict.valid || (intensity == Intensity::Full && was_kept_from_running())
 }
 
 fn is_whole(counts: &crate::engine::ledger::Counts, workload: Workload) -> bool {
