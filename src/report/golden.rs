@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{csv, text, trial};
+use super::{csv, suites, text, trial};
 use crate::record::fixture;
 use crate::record::run::RunDocument;
 
@@ -36,6 +36,14 @@ fn each_format_is_as_it_was() {
             render(document, &mut out).unwrap();
             rendered.push((golden.join(folder).join(name), out));
         }
+    }
+    for (folder, document) in [("suites", fixture::suites()), ("suites-untrusted", fixture::untrusted_suites())] {
+        let (mut result, mut table, mut rows) = (serde_json::to_vec_pretty(&document).unwrap(), Vec::new(), Vec::new());
+        result.push(b'\n');
+        suites::text(&document, &mut table).unwrap();
+        suites::csv(&document, &mut rows).unwrap();
+        let files = [("result.json", result), ("summary.txt", table), ("suites.csv", rows)];
+        rendered.extend(files.map(|(name, out)| (golden.join(folder).join(name), out)));
     }
     let document = fixture::trial();
     let (mut table, mut suites) = (Vec::new(), Vec::new());

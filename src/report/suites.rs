@@ -155,8 +155,10 @@ fn workload(page: &mut Page, rows: &[ArmRecord]) {
     let what = if bulk || first.workload == "request" { "requests" } else { "handshakes" };
     let rate = if bulk { "bytes/s" } else { "per s" };
     let common = rows.iter().find_map(|row| row.estimate.common_rate_per_s);
-    let common = common.map(|rate| format!("; p50, p99: response time at {} {what}/s", units::decimal(rate)));
-    page.heading(&format!("{}; {rate}: {} at full load{}", title(first), whose(rows), common.unwrap_or_default()));
+    page.heading(&format!("{}; {rate}: {}", title(first), whose(rows)));
+    if let Some(common) = common {
+        page.heading(&format!("p50 and p99: response time at {} {what}/s", units::decimal(common)));
+    }
     let row = |row: &ArmRecord| workload_row(row, bulk);
     page.columns(&["", rate, "÷ baseline (95 %)", "verdict", "p50", "p99"], &by_certificate(rows.iter(), 5, row));
 }
@@ -164,12 +166,12 @@ fn workload(page: &mut Page, rows: &[ArmRecord]) {
 /// Whose figures the rates of one table are.
 fn whose(rows: &[ArmRecord]) -> &'static str {
     let all = |of: &str| rows.iter().all(|row| row.rate_of == of);
-    let none = |of: &str| rows.iter().all(|row| row.rate_of != of);
     match () {
-        () if all("server") => "the server's",
-        () if all("client") => "the client's, not the server's,",
-        () if none("client") => "client and server together,",
-        () => "where ≥ the client's, not the server's,",
+        () if all("server") => "the server at full load",
+        () if all("both") => "client and server together, on shared cores, at full load",
+        () if all("client") => "the client at full load, the server could carry more",
+        () if rows.iter().any(|row| row.rate_of == "server") => "at full load, of the server, and with ≥ of the client",
+        () => "at full load, of client and server together, and with ≥ of the client",
     }
 }
 
@@ -201,11 +203,11 @@ fn workload_row(row: &ArmRecord, bulk: bool) -> Vec<String> {
     };
     let (ratio, verdict) = match &row.versus_baseline {
         None => ("baseline".to_owned(), String::new()),
-        Some(versus) => (ratio(versus), words(versus, &row.rate_of)),
+        Some(versus) => (ratio(versus), words(versus).to_owned()),
     };
     let time = |figure: Option<Figure>| figure.map_or_else(|| NONE.to_owned(), |figure| units::time(figure.value));
     let name = if row.control { "baseline again (A/A)" } else { row.suite.openssl() };
-    vec![format!("  {name}"), rate, ratio, verdict, time(estimate.response_p50_ns), time(estimate.response_p99_ns)]
+    vec![format!(" {name}"), rate, ratio, verdict, time(estimate.response_p50_ns), time(estimate.response_p99_ns)]
 }
 
 fn full_name(arm: &ArmRecord) -> String {
@@ -221,22 +223,26 @@ fn with_certificate(suite: Suite, certificate: KeyType) -> String {
     }
 }
 
+/// With a digit more where two would hide on which side of 1 the interval lies.
 fn ratio(versus: &Versus) -> String {
     match (versus.ratio, versus.low, versus.high) {
-        (Some(ratio), Some(low), Some(high)) => format!("{ratio:.2} ({low:.2}–{high:.2})"),
+        (Some(ratio), Some(low), Some(high)) => {
+            let hidden = |end: f64| end != 1.0 && format!("{end:.2}") == "1.00";
+            let digits = if hidden(low) || hidden(high) { 3 } else { 2 };
+            format!("{ratio:.digits$} ({low:.digits$}–{high:.digits$})")
+        }
         (Some(ratio), ..) => format!("{ratio:.2}"),
         (None, ..) => NONE.to_owned(),
     }
 }
 
-/// The verdict in words, marked where the client was the limit.
-fn words(versus: &Versus, rate_of: &str) -> String {
-    let words = match versus.verdict.as_str() {
+/// The verdict in words.
+fn words(versus: &Versus) -> &str {
+    match versus.verdict.as_str() {
         "no_difference" => "no difference seen",
         "too_few" => "too few rounds",
         word => word,
-    };
-    if rate_of == "client" { format!("{words} *") } else { words.to_owned() }
+    }
 }
 
 type Cost = fn(&ArmRecord) -> Option<Figure>;
@@ -251,11 +257,11 @@ fn costs(
     show: fn(f64) -> String,
 ) {
     let cells: Vec<_> = cells(document).into_iter().filter(|cell| cell.iter().any(|arm| cost(arm).is_some())).collect();
-    for cells in cells.chunks(COST_COLUMNS) {
+    for (table, cells) in cells.chunks(COST_COLUMNS).enumerate() {
         let short = |cell: &&[ArmRecord]| match (cell[0].workload.as_str(), cell[0].direction, cell[0].object_bytes) {
             (_, Some(Direction::Download), Some(bytes)) => format!("down {}", compact(bytes)),
             (_, Some(Direction::Upload), Some(bytes)) => format!("up {}", compact(bytes)),
-            (name, ..) => name.replace("_handshake", "").to_owned(),
+            (name, ..) => name.replace('_', " "),
         };
         let heads: Vec<String> = [String::new()].into_iter().chain(cells.iter().map(short)).collect();
         let same = |a: &ArmRecord, b: &ArmRecord| (a.suite, a.certificate) == (b.suite, b.certificate);
@@ -272,10 +278,10 @@ fn costs(
                 let found = cell.iter().find(|other| !other.control && same(other, arm)).and_then(cost);
                 found.map_or_else(|| NONE.to_owned(), |figure| show(figure.value))
             };
-            [format!("  {}", arm.suite.openssl())].into_iter().chain(cells.iter().map(of_cell)).collect()
+            [format!(" {}", arm.suite.openssl())].into_iter().chain(cells.iter().map(of_cell)).collect()
         };
         page.gap();
-        page.heading(title);
+        page.heading(&format!("{title}{}", if table > 0 { ", continued" } else { "" }));
         let rows = by_certificate(arms.iter().copied(), cells.len(), row);
         page.columns(&heads.iter().map(String::as_str).collect::<Vec<_>>(), &rows);
     }
@@ -302,18 +308,18 @@ fn legend(page: &mut Page, document: &SuitesDocument) {
         ),
     );
     page.line(
-        "baseline again",
-        "the baseline under another name: it differs from itself only where something is wrong with the measurement",
+        "A/A",
+        "the baseline again under another name: it differs from itself only where something is wrong with the measurement",
     );
     page.line(
-        "other figures",
+        "figures",
         "rates and CPU times are geometric means over the rounds, p50 and p99 those of all rounds' response times together; \
-         intervals, and CPU and response times against the baseline, are in suites.csv",
+         their intervals, and CPU and response times against the baseline, are in suites.csv",
     );
-    if document.arms.iter().any(|arm| arm.rate_of == "client") {
+    if document.arms.iter().any(|arm| arm.limited_by.is_some()) {
         page.line(
-            "≥ and *",
-            "the client was the limit: rate and verdict are about the client, and the server could carry more",
+            "≥",
+            "the client was the limit: the rate and its verdict are about the client, and the server could carry more",
         );
     }
     let stamp = &document.started_at;
@@ -408,3 +414,6 @@ fn identity(document: &SuitesDocument) -> Vec<Column<'_>> {
     add("control", |arm| truth(arm.control));
     columns
 }
+
+#[cfg(test)]
+mod tests;
