@@ -29,6 +29,8 @@ pub(crate) struct Request {
     pub(crate) index: usize,
     /// When it arrived.
     pub(crate) arrived: Instant,
+    /// What its connection negotiated.
+    pub(crate) suite: rustls::CipherSuite,
 }
 
 /// What becomes of a request.
@@ -167,7 +169,8 @@ impl Inner {
                 log.push(Entry { connection, arrived, completed: None });
                 log.len() - 1
             };
-            let bytes = match (self.on_request)(Request { index, arrived }) {
+            let suite = tls.negotiated_cipher_suite().expect("the handshake is complete").suite();
+            let bytes = match (self.on_request)(Request { index, arrived, suite }) {
                 Answer::Send(bytes) => bytes,
                 Answer::Close { bytes, notify } => {
                     send(&mut tls, &mut tcp, &bytes)?;
