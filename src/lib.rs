@@ -1,6 +1,7 @@
 //! A load generator and latency profiler for HTTPS: opens many TLS 1.2 and 1.3 sessions with each allowed cipher suite and
 //! measures handshakes and requests so that every figure can be trusted. `docs/architecture.md` is the map.
 
+pub mod bench;
 pub mod cli;
 pub mod engine;
 pub mod experiment;

@@ -226,6 +226,12 @@ pub fn bytes(count: f64) -> String {
     if unit == 0 { format!("{value:.0} B") } else { format!("{} {}", three_digits(value), UNITS[unit]) }
 }
 
+/// A rate in gigabytes (10^9 bytes) a second without its unit, in three digits: `0.153`, `4.27`, `23.1`.
+pub fn gigabytes_per_second(bytes_per_s: f64) -> String {
+    let gb = bytes_per_s / 1e9;
+    if gb < 0.9995 { format!("{gb:.3}") } else { three_digits(gb) }
+}
+
 /// A count with its thousands set apart by spaces: `1 234 567`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -330,6 +336,7 @@ mod tests {
         assert_eq!(count(42), "42");
         assert_eq!(bytes(1536.0), "1.50 KiB");
         assert_eq!(bytes(1023.9), "1.00 KiB");
+        assert_eq!([0.1526e9, 0.9996e9, 23.06e9].map(gigabytes_per_second), ["0.153", "1.00", "23.1"]);
         assert_eq!(quantile_name(0.999), "p99.9");
         assert_eq!(quantile_name(0.5), "p50");
         assert_eq!("0.1%".parse::<Percent>().unwrap().to_string(), "0.1%");

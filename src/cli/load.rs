@@ -11,6 +11,7 @@ use super::args::{
     UnitArg, VerifyArg,
 };
 use super::exit::Failed;
+use super::output;
 use crate::model::load::{Arrivals, Close, LoadChoice, LoadPlan, Unit};
 use crate::model::request::{Method, RequestPlan};
 use crate::model::suite::{KeyType, TlsVersion};
@@ -117,6 +118,12 @@ pub(super) fn tls_plan(args: &TlsArgs) -> Result<TlsPlan, Failed> {
         plan.alpn.clear();
     }
     plan.key_log.clone_from(&args.key_log);
+    if plan.excludes_ecdsa_certificates() {
+        output::warn(
+            "--group lists no curve of ECDSA certificates: in TLS 1.2 it also says which certificates can be used, and OpenSSL servers \
+             refuse the ECDSA suites then; add P-256",
+        );
+    }
     Ok(plan)
 }
 

@@ -2,6 +2,7 @@
 //! that knows clap and indicatif.
 
 mod args;
+mod crypto;
 mod dry_run;
 mod exit;
 mod load;
@@ -43,6 +44,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Every allowed suite against one endpoint, compared
     Suites(Box<suites::SuitesArgs>),
+    /// AEAD and handshake primitives on this CPU, by library; no network
+    Crypto(crypto::CryptoArgs),
     /// The embedded HTTPS endpoint alone: nine suites, RSA and ECDSA certificates, until Ctrl-C or SIGTERM
     Serve(serve::ServeArgs),
     /// A result rendered again, as text or CSV, without a rerun
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
         None => trial::execute(&trial),
         Some(Command::Run(args)) => run::execute(&args),
         Some(Command::Suites(args)) => suites::execute(&args),
+        Some(Command::Crypto(args)) => crypto::execute(&args),
         Some(Command::Serve(args)) => serve::execute(&args),
         Some(Command::Report(args)) => report::execute(&args),
     };

@@ -26,6 +26,7 @@ pub(super) struct Progress {
     /// The bar's width as last drawn.
     bar_width: Option<usize>,
     duration: Duration,
+    insecure: bool,
     /// What has gathered since the figures last changed.
     requests: u64,
     handshakes: u64,
@@ -36,14 +37,14 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// A line for a window of `duration`; `wanted`: the user has not asked for silence.
-    pub(super) fn new(duration: Duration, wanted: bool) -> Self {
+    /// A line for a window of `duration`; `wanted`: the user has not asked for silence; `insecure`: no certificate is checked.
+    pub(super) fn new(duration: Duration, wanted: bool, insecure: bool) -> Self {
         let shown = wanted && std::io::stderr().is_terminal();
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(duration.as_millis() as u64), target);
         let latency = CoarseRecorder::new();
         let (requests, handshakes, failures, gathered) = (0, 0, 0, Duration::ZERO);
-        Self { bar, bar_width: None, duration, requests, handshakes, gathered, latency, failures }
+        Self { bar, bar_width: None, duration, insecure, requests, handshakes, gathered, latency, failures }
     }
 
     pub(super) fn observe(&mut self, event: &Event<'_>) {
@@ -90,14 +91,18 @@ impl Progress {
         let seconds = self.gathered.as_secs_f64();
         let (n, unit) = if self.requests > 0 { (self.requests, "req/s") } else { (self.handshakes, "handshakes/s") };
         let quantile = |q| self.latency.quantile(q).map_or("–".to_owned(), |ns| units::time(ns as f64));
-        self.say(&[
+        let mut items = vec![
             format!("{:.0}/{} s", at.as_secs_f64(), self.duration.as_secs_f64().ceil()),
             format!("{} {unit}", units::decimal(n as f64 / seconds)),
             format!("{} failed", units::count(self.failures)),
             format!("p99 {}", quantile(0.99)),
             format!("p50 {}", quantile(0.5)),
             format!("{} open", units::count(open)),
-        ]);
+        ];
+        if self.insecure {
+            items.insert(3, "NOT VERIFIED".to_owned());
+        }
+        self.say(&items);
         (self.requests, self.handshakes, self.gathered) = (0, 0, Duration::ZERO);
         self.latency.reset();
     }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::exit::Failed;
 use super::output;
 use crate::record::folder::{self, DOCUMENT};
-use crate::record::{run, suites, trial};
+use crate::record::{crypto, run, suites, trial};
 use crate::report;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -40,7 +40,8 @@ pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
     let path = if args.document.is_dir() { args.document.join(DOCUMENT) } else { args.document.clone() };
     let schema = folder::schema_of(&path).map_err(Failed::could_not_run)?;
     match schema.as_str() {
-        trial::SCHEMA => text_or_csv(&path, args.format, trial::SCHEMA, report::trial::text, report::trial::csv)?,
+        trial::SCHEMA => text_or_csv(&path, args.format, trial::SCHEMA, report::trial::text, trial_csv)?,
+        crypto::SCHEMA => text_or_csv(&path, args.format, crypto::SCHEMA, report::crypto::text, report::crypto::csv)?,
         suites::SCHEMA => text_or_csv(&path, args.format, suites::SCHEMA, report::suites::text, report::suites::csv)?,
         // Of another kind, it is refused with what was expected.
         _ => {
@@ -54,6 +55,11 @@ pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The comparison of suites that a trial holds.
+fn trial_csv(document: &trial::TrialDocument, out: &mut dyn Write) -> io::Result<()> {
+    report::suites::csv(&document.suites, out)
 }
 
 type Renderer<D> = fn(&D, &mut dyn Write) -> io::Result<()>;
@@ -73,22 +79,6 @@ fn text_or_csv<D: DeserializeOwned>(
         Format::CsvSeries | Format::CsvQuantiles => {
             let path = path.display();
             Err(Failed::usage(format!("--format: {path} is a {schema}, which has text and csv only")))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::fixture;
-
-    #[test]
-    fn a_trial_has_no_table_of_seconds() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(DOCUMENT), serde_json::to_vec(&fixture::trial()).unwrap()).unwrap();
-        for format in [Format::CsvSeries, Format::CsvQuantiles] {
-            let refused = execute(&ReportArgs { document: folder.path().to_owned(), format }).unwrap_err();
-            assert!(matches!(refused, Failed::Usage(text) if text.contains("text and csv only")));
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::args::ServerArgs;
 use super::exit::Failed;
+use crate::engine::Addresses;
 use crate::experiment::run::MeteredServer;
 use crate::host::cputime;
 
@@ -30,7 +31,13 @@ impl ServerProcess {
     }
 
     /// Whether it is known to run on other cores than this process.
-    pub(super) fn is_apart(&self) -> bool {
+    fn is_apart(&self) -> bool {
         cputime::runs_on_other_cores(self.pid)
     }
+}
+
+/// Whether this process and what it loads are known not to share cores: on machines of their own, or bound to different ones.
+pub(super) fn are_apart(addresses: &Addresses, server: Option<&ServerProcess>) -> bool {
+    let local = addresses.used.iter().any(|address| address.ip().is_loopback());
+    !local || server.is_some_and(ServerProcess::is_apart)
 }

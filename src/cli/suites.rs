@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{OutputArgs, PoolArgs, RequestArgs, ServerArgs, TlsArgs, duration};
 use super::exit::{Failed, INCONCLUSIVE};
-use super::server_process::ServerProcess;
+use super::server_process::{ServerProcess, are_apart};
 use super::{load, output, signals};
 use crate::engine::Addresses;
 use crate::experiment::suites::{self, CannotCompare, Step, Surroundings};
@@ -76,7 +76,8 @@ impl SuitesArgs {
             baseline: self.baseline,
             rounds: self.rounds,
             trial: self.trial,
-            load_share: self.load_share.as_fraction(),
+            load_share: Some(self.load_share.as_fraction()),
+            every_certificate: true,
             seed: self.seed.unwrap_or_else(load::fresh_seed),
             load: load::pool(&self.pool),
             cores: load::cores(),
@@ -114,12 +115,11 @@ fn compare_and_write(
         output::warn(&format!("{address} does not answer ({why}) and is left out"));
     }
     let stop = signals::stop_on_signal()?;
-    let local = addresses.used.iter().any(|address| address.ip().is_loopback());
-    let apart = !local || server.is_some_and(ServerProcess::is_apart);
+    let apart = are_apart(&addresses, server);
     let server = server.map(ServerProcess::metered);
     let around = Surroundings { addresses: &addresses, server, apart, stop: &stop };
     let bar = bar(!(args.output.quiet || args.output.no_progress));
-    let result = suites::run(plan, &around, &mut |step| show(&bar, &step, plan.rounds()));
+    let result = suites::run(plan, &around, &mut |step| show(&bar, &step));
     bar.finish_and_clear();
     let document = result.map_err(|error| match error {
         CannotCompare::Setup(error) => Failed::could_not_run(error),
@@ -144,7 +144,7 @@ fn conclude(args: &SuitesArgs, document: &SuitesDocument, folder: &ResultsFolder
     Ok(if conclusive { ExitCode::SUCCESS } else { ExitCode::from(INCONCLUSIVE) })
 }
 
-fn bar(wanted: bool) -> ProgressBar {
+pub(super) fn bar(wanted: bool) -> ProgressBar {
     let shown = wanted && std::io::stderr().is_terminal();
     let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(1), target);
@@ -155,13 +155,13 @@ fn bar(wanted: bool) -> ProgressBar {
     bar
 }
 
-fn show(bar: &ProgressBar, step: &Step<'_>, rounds: u32) {
+pub(super) fn show(bar: &ProgressBar, step: &Step<'_>) {
     match step {
         Step::Asking(arm) => {
             bar.set_prefix("asking");
             bar.set_message(arm.to_string());
         }
-        Step::Trial { arm, workload, round, done, total, left } => {
+        Step::Trial { arm, workload, round, rounds, done, total, left } => {
             bar.set_length(*total as u64);
             bar.set_position(*done as u64);
             let left = left.map_or(String::new(), |left| format!("about {} left", in_minutes(left)));

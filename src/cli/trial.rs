@@ -1,16 +1,14 @@
 //! `shakedown` without a command: the trial of the embedded endpoint. A demonstration, not a verdict: it exits with 0 when it worked.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::OutputArgs;
 use super::exit::Failed;
-use super::{output, signals};
-use crate::experiment::trial::{self, Step};
+use super::{load, output, signals, suites};
+use crate::experiment::trial;
 use crate::report;
 
 /// What the trial takes.
@@ -41,14 +39,8 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
     };
     let folder = output::folder(&output, "trial", "localhost")?;
     let stop = signals::stop_on_signal()?;
-    let bar = bar(!args.quiet);
-    let result = trial::run(&stop, &mut |step| {
-        if let Step::Suite(suite, index, total) = step {
-            bar.set_length(total as u64);
-            bar.set_position(index as u64);
-            bar.set_message(suite.openssl());
-        }
-    });
+    let bar = suites::bar(!args.quiet);
+    let result = trial::run(load::fresh_seed(), &stop, &mut |step| suites::show(&bar, &step));
     bar.finish_and_clear();
     let document = match result {
         Ok(document) => document,
@@ -58,7 +50,7 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
         }
     };
     let written = output::write_document(&folder, &document)
-        .and_then(|()| folder.write("suites.csv", |out| report::trial::csv(&document, out)));
+        .and_then(|()| folder.write("suites.csv", |out| report::suites::csv(&document.suites, out)));
     written.map_err(Failed::could_not_run)?;
     if args.json {
         output::print_json(&document)?;
@@ -69,16 +61,4 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
         })?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn bar(wanted: bool) -> ProgressBar {
-    let shown = wanted && std::io::stderr().is_terminal();
-    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(None, target);
-    // The template is a constant: a mistake in it would show in every trial.
-    if let Ok(style) = ProgressStyle::with_template("{bar:16} suite {pos}/{len}  {msg}  about {eta} left") {
-        bar.set_style(style.progress_chars("━╸─"));
-    }
-    bar.enable_steady_tick(std::time::Duration::from_millis(250));
-    bar
 }

@@ -198,15 +198,16 @@ impl Worker<'_> {
     pub(super) fn open(&mut self, slot: usize, now: Ns) {
         let address = self.begun % self.shared.addresses.len();
         let share = self.shared.plan.tls.resumption.share();
-        self.resume_credit += share;
-        let purpose = if self.resume_credit < 1.0 {
+        let credit = &mut self.resume_credit[address];
+        *credit += share;
+        let purpose = if *credit < 1.0 {
             Purpose::Full
         } else if self.configs[address].sessions.tickets() > 0 {
-            self.resume_credit -= 1.0;
+            *credit -= 1.0;
             Purpose::Resume
         } else {
             // No session left to resume: one is made first, and the work waits for it.
-            self.resume_credit -= share;
+            *credit -= share;
             Purpose::Prime
         };
         self.open_at(slot, purpose, address, now);
@@ -215,7 +216,9 @@ impl Worker<'_> {
     /// Begins a connection in `slot` to the address with this index.
     pub(super) fn open_at(&mut self, slot: usize, purpose: Purpose, address: usize, now: Ns) {
         let sources = &self.shared.plan.target.source_ips;
-        let source = (!sources.is_empty()).then(|| sources[self.begun % sources.len()]);
+        // Each address is reached from each source: the sources' turn is over when that of the addresses is.
+        let turn = self.begun / self.shared.addresses.len();
+        let source = (!sources.is_empty()).then(|| sources[turn % sources.len()]);
         self.begun += 1;
         let mark = self.shared.clock.now();
         let stream = match dial(self.shared.addresses[address], source) {

@@ -122,8 +122,8 @@ pub(super) struct Worker<'s> {
     pub(super) last_end: Ns,
     pub(super) open_connections: u64,
     pub(super) opening: super::opening::Opening,
-    /// What is left over of the share of resumed connections.
-    pub(super) resume_credit: f64,
+    /// What is left over of the share of resumed connections, by address: one for all would keep step with the addresses' turn.
+    pub(super) resume_credit: Vec<f64>,
     /// Connections begun; chooses addresses and sources in turn.
     pub(super) begun: usize,
     gaps: GapWatch,
@@ -145,7 +145,7 @@ impl<'s> Worker<'s> {
         let timer =
             rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         poll.registry().register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
-        let configs = shared.addresses.iter().map(|_| shared.material.configs(2 * count + 8)).collect();
+        let configs = shared.addresses.iter().map(|_| shared.material.configs(count + 8)).collect();
         Ok(Self {
             shared,
             poll,
@@ -170,7 +170,7 @@ impl<'s> Worker<'s> {
             last_end: 0,
             open_connections: 0,
             opening: super::opening::Opening::default(),
-            resume_credit: 0.0,
+            resume_credit: vec![0.0; shared.addresses.len()],
             begun: index,
             gaps: GapWatch::new(&shared.clock),
             cut_short: false,

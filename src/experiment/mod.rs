@@ -1,5 +1,6 @@
-//! What a user asks for: a load run, and the trial of all suites. Each calls the engine through one function and fills a document.
+//! What a user asks for: a load run, the trial of all suites, and this processor's cryptography. Each fills a document.
 
+pub mod crypto;
 mod describe;
 pub mod run;
 pub mod suites;

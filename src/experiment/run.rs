@@ -40,16 +40,23 @@ pub struct Surroundings<'a> {
     pub addresses: &'a Addresses,
     /// The server's cost, where it can be read.
     pub server: Option<MeteredServer<'a>>,
+    /// Whether generator and server are known to run on cores of their own, or on machines of their own.
+    pub apart: bool,
     /// Ends the run early.
     pub stop: &'a StopFlag,
 }
 
 /// This program, as documents name it.
 pub fn tool(provider: Provider) -> Tool {
+    tool_with(provider.name())
+}
+
+/// This program with the cryptography library `crypto`.
+pub(super) fn tool_with(crypto: &str) -> Tool {
     Tool {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: option_env!("SHAKEDOWN_COMMIT").map(str::to_owned),
-        crypto: provider.name().to_owned(),
+        crypto: crypto.to_owned(),
     }
 }
 
@@ -113,7 +120,6 @@ fn document(
     started_at: OffsetDateTime,
 ) -> RunDocument {
     let latency = describe::latencies(outcome);
-    let shares_host = around.addresses.used.iter().any(|address| address.ip().is_loopback());
     let dropped = around.addresses.dropped.iter();
     RunDocument {
         schema: SCHEMA.to_owned(),
@@ -130,7 +136,7 @@ fn document(
         plan: describe::plan(plan),
         started_at: stamp(started_at),
         interrupted: outcome.interrupted,
-        verdict: verdict::judge(plan, outcome, &latency, shares_host),
+        verdict: verdict::judge(plan, outcome, &latency, around.apart),
         counts: describe::counts(plan, &outcome.ledger),
         connections: describe::connections(&outcome.ledger),
         negotiated: describe::negotiated(&outcome.ledger),

@@ -1,32 +1,35 @@
-//! The trial of the embedded endpoint: each of the nine suites by itself, full handshakes and small requests.
+//! The trial of the embedded endpoint: every suite compared on this machine, in about a minute.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::run::{self, MeteredServer, Surroundings};
+use super::run::{self, MeteredServer};
+use super::suites::{self, CannotCompare, Surroundings};
+use crate::engine::Addresses;
 use crate::engine::control::StopFlag;
-use crate::engine::{Addresses, Event};
 use crate::host;
-use crate::model::load::{LoadChoice, LoadPlan, RequestsPerConnection};
-use crate::model::plan::RunPlan;
-use crate::model::request::{ExpectStatus, Method, RequestPlan};
-use crate::model::suite::Suite;
+use crate::model::load::LoadChoice;
+use crate::model::request::RequestPlan;
+use crate::model::suites::{Objects, SuitesChoice, SuitesPlan, WorkloadKind};
 use crate::model::target::{HttpsUrl, Target};
 use crate::model::tls::{TlsChoice, TlsPlan, Trust};
-use crate::record::run::RunDocument;
-use crate::record::trial::{SCHEMA, SuiteTrial, TrialDocument};
+use crate::record::trial::{SCHEMA, TrialDocument};
 use crate::target::{Config, Server, ca};
-use crate::tls::config::ClientMaterial;
+
+pub use super::suites::Step;
 
 /// Connections of each run; enough to keep one core of server busy.
 const CONNECTIONS: usize = 16;
 
-/// How long each suite's handshakes and requests are measured, and warmed up.
-const HANDSHAKES_FOR: Duration = Duration::from_millis(1000);
-const REQUESTS_FOR: Duration = Duration::from_millis(1500);
-const WARMUP: Duration = Duration::from_millis(200);
+/// Rounds, and the measured time of each run: as few and short as can be judged, since somebody waits for it.
+const ROUNDS: u32 = 5;
+const RUN: Duration = Duration::from_millis(120);
+
+/// The size of the downloads: large enough that the cipher counts more than the request.
+const DOWNLOAD: u64 = 256 << 10;
 
 /// Why the trial could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -36,117 +39,77 @@ pub enum TrialError {
     Target(#[from] crate::target::TargetError),
     /// The authority's certificate could not be handed over.
     #[error("a temporary file could not be written: {0}")]
-    Temporary(String),
-    /// A suite could not be run.
-    #[error("{suite}: {reason}")]
-    Suite {
-        /// Which.
-        suite: Suite,
-        /// Why.
-        reason: String,
-    },
-}
-
-/// What the trial tells while it goes.
-pub enum Step<'a> {
-    /// A suite's turn: which, the how-manieth of how many.
-    Suite(Suite, usize, usize),
-    /// Something of the run under way.
-    Run(Event<'a>),
+    Temporary(std::io::Error),
+    /// The same, as the endpoint says it.
+    #[error(transparent)]
+    Authority(#[from] ca::CaError),
+    /// The comparison has no plan.
+    #[error("{0}")]
+    Plan(String),
+    /// Nothing could be compared.
+    #[error(transparent)]
+    Comparison(#[from] CannotCompare),
 }
 
 /// Makes the trial. The generator runs on this process's first core and the endpoint on its second, where there are two.
 ///
 /// # Errors
-/// [`TrialError`] when the endpoint or a suite cannot be run at all.
-pub fn run(stop: &StopFlag, observe: &mut dyn FnMut(Step<'_>)) -> Result<TrialDocument, TrialError> {
+/// [`TrialError`] when the endpoint cannot be run, or none of the suites.
+pub fn run(seed: u64, stop: &StopFlag, observe: &mut dyn FnMut(Step<'_>)) -> Result<TrialDocument, TrialError> {
     let started_at = OffsetDateTime::now_utc();
     let two_cores = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-    let mut config = Config::new(std::net::SocketAddr::from(([127, 0, 0, 1], 0)), 1);
+    let mut config = Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), 1);
     config.pin = two_cores.then(|| vec![1]);
     let server = Server::start(&config)?;
-    let temporary = |error: &dyn std::fmt::Display| TrialError::Temporary(error.to_string());
-    let folder = tempfile::tempdir().map_err(|error| temporary(&error))?;
+    let folder = tempfile::tempdir().map_err(TrialError::Temporary)?;
     let ca_file = folder.path().join("ca.pem");
-    ca::write_pem(&ca_file, server.ca_pem()).map_err(|error| temporary(&error))?;
-    let total = Suite::all().len();
-    let mut suites = Vec::with_capacity(total);
-    let mut tool = None;
-    for (index, suite) in Suite::all().enumerate() {
-        if stop.is_raised() {
-            break;
-        }
-        observe(Step::Suite(suite, index, total));
-        let failed = |reason: String| TrialError::Suite { suite, reason };
-        let mut one = |per_connection, duration| -> Result<_, TrialError> {
-            let plan = plan(&server, suite, &ca_file, per_connection, duration, two_cores).map_err(failed)?;
-            tool.get_or_insert_with(|| run::tool(plan.tls.provider()));
-            execute(&plan, &server, stop, observe).map_err(failed)
-        };
-        let handshakes = one(RequestsPerConnection::HandshakeOnly, HANDSHAKES_FOR);
-        if stop.is_raised() {
-            break;
-        }
-        let handshakes = handshakes?;
-        let requests = one(RequestsPerConnection::Unlimited, REQUESTS_FOR)?;
-        suites.push(SuiteTrial { suite, handshakes, requests });
-    }
-    let tool = tool.ok_or_else(|| TrialError::Temporary("interrupted before the first suite".to_owned()))?;
+    ca::write_pem(&ca_file, server.ca_pem())?;
+    let plan = plan(&server, ca_file, two_cores, seed).map_err(TrialError::Plan)?;
+    let cpu = || Some(server.counters().cpu);
+    let metered = MeteredServer { cpu: &cpu, resolution: Duration::from_nanos(1), source: "embedded" };
+    let addresses = Addresses { used: vec![server.addr()], dropped: Vec::new() };
+    let around = Surroundings { addresses: &addresses, server: Some(metered), apart: two_cores, stop };
+    let suites = suites::run(&plan, &around, observe)?;
+    server.stop();
     Ok(TrialDocument {
         schema: SCHEMA.to_owned(),
-        tool,
+        tool: run::tool(plan.tls().provider()),
         host: host::facts::read(),
         started_at: run::stamp(started_at),
-        interrupted: stop.is_raised(),
+        interrupted: suites.interrupted,
         cores: two_cores.then_some((0, 1)),
         suites,
     })
 }
 
-fn plan(
-    server: &Server,
-    suite: Suite,
-    ca_file: &std::path::Path,
-    per_connection: RequestsPerConnection,
-    duration: Duration,
-    pin: bool,
-) -> Result<RunPlan, String> {
+/// Every suite once, under each workload, at full load only.
+fn plan(server: &Server, ca_file: std::path::PathBuf, pin: bool, seed: u64) -> Result<SuitesPlan, String> {
     let url: HttpsUrl = format!("https://{}/", server.addr()).parse()?;
-    let request = RequestPlan {
-        method: Method::get(),
-        path: url.path.clone(),
-        host: url.authority.clone(),
-        headers: Vec::new(),
-        body_bytes: None,
-        expect_status: ExpectStatus::default(),
-        body: Vec::new().into(),
+    let request = RequestPlan::get(&url);
+    let mut tls = TlsPlan::new(TlsChoice::default())?;
+    tls.trust = Trust::Ca(ca_file);
+    let choice = SuitesChoice {
+        workloads: vec![
+            WorkloadKind::FullHandshake,
+            WorkloadKind::ResumedHandshake,
+            WorkloadKind::Request,
+            WorkloadKind::Download,
+        ],
+        sizes: vec![DOWNLOAD],
+        objects: Objects::new("/bytes/{bytes}", "/sink")?,
+        baseline: None,
+        rounds: ROUNDS,
+        trial: RUN,
+        load_share: None,
+        every_certificate: false,
+        seed,
+        load: LoadChoice {
+            connections: NonZeroUsize::new(CONNECTIONS),
+            threads: Some(NonZeroUsize::MIN),
+            pin,
+            ..LoadChoice::default()
+        },
+        cores: NonZeroUsize::MIN,
     };
-    let choice = TlsChoice { suites: vec![suite], ..TlsChoice::default() };
-    let mut tls = TlsPlan::new(choice)?;
-    tls.trust = Trust::Ca(ca_file.to_owned());
-    let load = LoadChoice {
-        connections: NonZeroUsize::new(CONNECTIONS),
-        threads: Some(NonZeroUsize::MIN),
-        pin,
-        duration: Some(duration),
-        warmup: Some(WARMUP),
-        requests_per_connection: Some(per_connection),
-        ..LoadChoice::default()
-    };
-    let load = LoadPlan::new(load, NonZeroUsize::MIN, 0)?;
-    Ok(RunPlan { target: Target::new(url), request, tls, load })
-}
-
-fn execute(
-    plan: &RunPlan,
-    server: &Server,
-    stop: &StopFlag,
-    observe: &mut dyn FnMut(Step<'_>),
-) -> Result<RunDocument, String> {
-    let material = ClientMaterial::load(&plan.tls).map_err(|error| error.to_string())?;
-    let addresses = Addresses { used: vec![server.addr()], dropped: Vec::new() };
-    let cpu = || Some(server.counters().cpu);
-    let server = Some(MeteredServer { cpu: &cpu, resolution: Duration::from_nanos(1), source: "embedded" });
-    let around = Surroundings { material: &material, addresses: &addresses, server, stop };
-    run::run(plan, &around, &mut |event| observe(Step::Run(event))).map_err(|error| error.to_string())
+    SuitesPlan::new(Target::new(url), request, tls, choice)
 }

@@ -34,15 +34,15 @@ const STARVED_SHARE: f64 = 0.1;
 /// A drift of the throughput is worth a warning from this size on.
 const DRIFT_SIZE: f64 = 0.05;
 
-/// Judges a run.
-pub fn judge(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, shares_host: bool) -> Verdict {
+/// Judges a run; `apart`: generator and server are known not to share cores.
+pub fn judge(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, apart: bool) -> Verdict {
     let reasons = reasons(plan, outcome, latencies);
     let busiest = outcome.workers.iter().map(|worker| worker.busy).fold(0.0, f64::max);
     Verdict {
         valid: reasons.is_empty(),
         limited_by: (busiest >= BUSY_LIMIT).then(|| "client".to_owned()),
         reasons,
-        warnings: warnings(plan, outcome, shares_host),
+        warnings: warnings(plan, outcome, apart),
     }
 }
 
@@ -162,7 +162,7 @@ fn local_limits(plan: &RunPlan, outcome: &Outcome) -> Vec<Remark> {
     reasons
 }
 
-fn warnings(plan: &RunPlan, outcome: &Outcome, shares_host: bool) -> Vec<Remark> {
+fn warnings(plan: &RunPlan, outcome: &Outcome, apart: bool) -> Vec<Remark> {
     let mut warnings = Vec::new();
     let mut warn = |code: &str, text: String| warnings.push(remark(code, text));
     let counts = &outcome.ledger.counts;
@@ -176,13 +176,16 @@ fn warnings(plan: &RunPlan, outcome: &Outcome, shares_host: bool) -> Vec<Remark>
                 .to_owned(),
         );
     }
-    if shares_host {
-        let text = "generator and server ran on the same machine: unless each had cores of its own (taskset), the figures of \
-                    either include the other";
+    if !apart {
+        let text = "generator and server ran on the same machine and may have shared cores: the figures of either include the \
+                    other; give each its own with taskset, and name the server with --server-pid";
         warn("shared_host", text.to_owned());
     }
     if counts.succeeded == 0 && counts.attempted > 0 {
-        warn("no_success", format!("none of the {} attempted {} succeeded", counts.attempted, plan.load.unit().name()));
+        warn(
+            "no_success",
+            format!("none of the {} attempted {} succeeded", units::count(counts.attempted), plan.load.unit().name()),
+        );
     } else if counts.attempted == 0 {
         warn("nothing_measured", format!("no {} fell into the measure window", plan.load.unit().name()));
     }

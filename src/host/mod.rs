@@ -3,6 +3,7 @@
 
 pub mod cputime;
 pub mod facts;
+pub mod frequency;
 pub mod limits;
 pub mod preflight;
 

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::target::HttpsUrl;
+
 /// The statuses that count as success: classes (`2xx`) and single codes (`304`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -161,6 +163,21 @@ pub struct RequestPlan {
     /// The body itself, `body_bytes` long: shared by all workers, and not part of a document.
     #[serde(skip)]
     pub body: std::sync::Arc<[u8]>,
+}
+
+impl RequestPlan {
+    /// `GET` of what `url` names, with no header of the user's, and 2xx as success.
+    pub fn get(url: &HttpsUrl) -> Self {
+        Self {
+            method: Method::get(),
+            path: url.path.clone(),
+            host: url.authority.clone(),
+            headers: Vec::new(),
+            body_bytes: None,
+            expect_status: ExpectStatus::default(),
+            body: Vec::new().into(),
+        }
+    }
 }
 
 #[cfg(test)]

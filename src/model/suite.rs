@@ -45,16 +45,35 @@ impl fmt::Display for KeyType {
 }
 
 /// How a suite protects its records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RecordCipher {
     /// AES-128-GCM.
+    #[serde(rename = "AES-128-GCM")]
     Aes128Gcm,
     /// AES-256-GCM.
+    #[serde(rename = "AES-256-GCM")]
     Aes256Gcm,
     /// ChaCha20-Poly1305.
+    #[serde(rename = "ChaCha20-Poly1305")]
     ChaCha20Poly1305,
     /// AES-128-CBC with HMAC-SHA256, MAC-then-encrypt (RFC 5246, 6.2.3.2).
+    #[serde(rename = "AES-128-CBC-HMAC-SHA256")]
     Aes128CbcSha256,
+}
+
+impl RecordCipher {
+    /// All four, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [Self::Aes128Gcm, Self::Aes256Gcm, Self::ChaCha20Poly1305, Self::Aes128CbcSha256];
+
+    /// The name in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Aes128Gcm => "AES-128-GCM",
+            Self::Aes256Gcm => "AES-256-GCM",
+            Self::ChaCha20Poly1305 => "ChaCha20-Poly1305",
+            Self::Aes128CbcSha256 => "AES-128-CBC-HMAC-SHA256",
+        }
+    }
 }
 
 /// One of the nine suites: the policy's six of TLS 1.2, and TLS 1.3's three.
@@ -346,6 +365,9 @@ mod tests {
         }
         for group in Group::ALL {
             assert_eq!(serde_json::to_value(group).unwrap(), group.iana());
+        }
+        for cipher in RecordCipher::ALL {
+            assert_eq!(serde_json::to_value(cipher).unwrap(), cipher.name());
         }
     }
 

@@ -1,6 +1,6 @@
 //! A comparison of suites: which arms, under which workloads, in which order, and the plan of each of its runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
@@ -198,8 +198,10 @@ pub struct SuitesChoice {
     pub rounds: u32,
     /// `--trial`
     pub trial: Duration,
-    /// `--load-share`: the common rate as a share of what the slowest arm carries.
-    pub load_share: f64,
+    /// `--load-share`: the common rate at which response times are taken, as a share of what the slowest arm carries; `None`: none are.
+    pub load_share: Option<f64>,
+    /// Whether the suites of TLS 1.3 are used with each type of certificate, or with the first only.
+    pub every_certificate: bool,
     /// `--seed`
     pub seed: u64,
     /// Connections, threads and the like; pace, unit and times are each trial's own.
@@ -247,13 +249,13 @@ impl SuitesPlan {
                 ROUNDS.end()
             ));
         }
-        if !(0.05..=0.95).contains(&choice.load_share) {
+        if choice.load_share.is_some_and(|share| !(0.05..=0.95).contains(&share)) {
             return Err("--load-share is out of range; use 5% to 95%".to_owned());
         }
         if tls.resumption != Resumption::Full {
             return Err("--resumption is chosen by the workloads here; use --workload full,resumed".to_owned());
         }
-        let arms = arms(&tls);
+        let arms = arms(&tls, choice.every_certificate);
         if let Some(baseline) = choice.baseline
             && !arms.iter().any(|arm| arm.suite == baseline)
         {
@@ -301,8 +303,8 @@ impl SuitesPlan {
         self.choice.seed
     }
 
-    /// The common rate as a share of what the slowest arm carries.
-    pub fn load_share(&self) -> f64 {
+    /// The common rate as a share of what the slowest arm carries, where response times are taken at one.
+    pub fn load_share(&self) -> Option<f64> {
         self.choice.load_share
     }
 
@@ -416,15 +418,20 @@ impl SuitesPlan {
     }
 }
 
-/// Every suite with every type of certificate that it can be used with.
-fn arms(tls: &TlsPlan) -> Vec<Arm> {
+/// Every suite with every type of certificate that it can be used with; with the first of them only, unless `every_certificate`.
+fn arms(tls: &TlsPlan, every_certificate: bool) -> Vec<Arm> {
     let types =
         [KeyType::Ecdsa, KeyType::Rsa].into_iter().filter(|kind| tls.cert_type().is_none_or(|wanted| wanted == *kind));
     let with = |certificate| {
         let fitting = tls.suites().iter().filter(move |suite| suite.key_type().is_none_or(|kind| kind == certificate));
         fitting.map(move |suite| Arm { suite: *suite, certificate, control: false })
     };
-    types.flat_map(with).collect()
+    let mut arms: Vec<Arm> = types.flat_map(with).collect();
+    if !every_certificate {
+        let mut seen = BTreeSet::new();
+        arms.retain(|arm| seen.insert(arm.suite));
+    }
+    arms
 }
 
 fn workloads(choice: &SuitesChoice) -> Result<Vec<Workload>, String> {

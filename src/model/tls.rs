@@ -291,6 +291,13 @@ impl TlsPlan {
         self.cert_type
     }
 
+    /// Whether the plan offers ECDSA suites of TLS 1.2 without any curve that an ECDSA certificate could be on. There the list of groups
+    /// also says which certificates the client can use (RFC 8422, 5.1), and OpenSSL's servers refuse.
+    pub fn excludes_ecdsa_certificates(&self) -> bool {
+        let ecdsa = self.suites.iter().any(|suite| suite.key_type() == Some(KeyType::Ecdsa));
+        ecdsa && !self.groups.iter().any(|group| matches!(group, Group::Secp256r1 | Group::Secp384r1))
+    }
+
     /// The cryptography library.
     pub fn provider(&self) -> Provider {
         self.provider
@@ -344,6 +351,17 @@ mod tests {
         assert_eq!((narrow.cert_type(), narrow.groups()), (Some(KeyType::Rsa), plan.groups()));
         assert_eq!((&narrow.trust, narrow.resumption, narrow.alpn.len()), (&Trust::System, Resumption::Resumed, 0));
         assert!(plan.narrowed(Suite::EcdheRsaAes128Gcm, KeyType::Ecdsa).is_err());
+    }
+
+    #[test]
+    fn x25519_alone_leaves_ecdsa_certificates_of_tls_1_2_without_a_curve() {
+        let plan = |groups: &[Group], version| {
+            TlsPlan::new(TlsChoice { groups: groups.to_vec(), version, ..TlsChoice::default() }).unwrap()
+        };
+        assert!(plan(&[Group::X25519], None).excludes_ecdsa_certificates());
+        assert!(!plan(&[Group::X25519, Group::Secp256r1], None).excludes_ecdsa_certificates());
+        assert!(!plan(&[Group::X25519], Some(TlsVersion::V13)).excludes_ecdsa_certificates());
+        assert!(!plan(&[], None).excludes_ecdsa_certificates());
     }
 
     #[test]

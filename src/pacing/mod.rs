@@ -97,7 +97,7 @@ pub fn first_index_from(law: Arrivals, rate: Rate, seed: u64, from_ns: u64) -> u
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection that spreads a counter over all 64 bits.
-fn mix(counter: u64) -> u64 {
+pub fn mix(counter: u64) -> u64 {
     let mut z = counter.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -9,7 +9,6 @@ use super::run::{
     Negotiated, PlanRecord, QuantileRecord, Remark, RunDocument, SCHEMA, SeriesRow, ServerCost, TargetRecord,
     Throughput, Tool, Verdict, WarmupCounts, WorkerCost,
 };
-use super::trial::{self, SuiteTrial, TrialDocument};
 use crate::model::failure::FailureKind;
 use crate::model::suite::{Group, Suite, TlsVersion};
 
@@ -411,35 +410,5 @@ pub(crate) fn handshakes() -> RunDocument {
         }),
         series: vec![],
         ..closed_loop()
-    }
-}
-
-/// A trial of two suites: one in which all went well, and one limited by the generator, with failures and an invalid half.
-pub(crate) fn trial() -> TrialDocument {
-    let (handshakes, requests) = (handshakes(), closed_loop());
-    let limited = |run: &RunDocument| Verdict { limited_by: Some("client".into()), ..run.verdict.clone() };
-    let invalid = Verdict {
-        valid: false,
-        reasons: vec![remark("scheduling_gap", "kept from running"), remark("interrupted", "ended by the user")],
-        ..limited(&requests)
-    };
-    let marked = SuiteTrial {
-        suite: Suite::EcdheEcdsaChaCha20,
-        handshakes: RunDocument { verdict: limited(&handshakes), ..handshakes.clone() },
-        requests: RunDocument {
-            verdict: invalid,
-            counts: awkward_counts(),
-            throughput: Throughput { requests_per_s: 123_456.7, ..requests.throughput.clone() },
-            ..requests.clone()
-        },
-    };
-    TrialDocument {
-        schema: trial::SCHEMA.into(),
-        tool: requests.tool.clone(),
-        host: host(),
-        started_at: requests.started_at.clone(),
-        interrupted: true,
-        cores: Some((0, 1)),
-        suites: vec![SuiteTrial { suite: Suite::Aes128GcmSha256, handshakes, requests }, marked],
     }
 }

@@ -43,8 +43,9 @@ pub struct SuitesPlanRecord {
     pub rounds: u32,
     pub trial_s: f64,
     pub warmup_s: f64,
-    /// The common rate, as a share of what the slowest arm carried in a first round that is not counted.
-    pub load_share: f64,
+    /// The common rate, as a share of what the slowest arm carried in a first round that is not counted; null where no response
+    /// times were taken.
+    pub load_share: Option<f64>,
     pub seed: u64,
     pub connections: u64,
     pub threads: u64,
@@ -124,7 +125,8 @@ pub struct RoundRecord {
     pub response_p99_ns: Option<u64>,
     /// Whether the client was the limit at full load.
     pub client_limited: bool,
-    /// Whether the generator was kept from running at full load for more than it should be.
+    /// Whether the client was kept from running at full load, more than a single run may be: its rate and cost are kept, since every arm
+    /// may be hit and the rounds show by how much; response times of such a run are not.
     pub disturbed: bool,
     /// What failed or was never sent, at either load.
     pub failed: u64,

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::run::{Host, RunDocument, Tool};
-use crate::model::suite::Suite;
+use super::run::{Host, Tool};
+use super::suites::SuitesDocument;
 
 /// The schema's name and version.
 pub const SCHEMA: &str = "shakedown.trial/1";
 
-/// The trial of the embedded endpoint: two runs for each suite.
+/// The trial of the embedded endpoint, with the documents of what it consists of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrialDocument {
     /// [`SCHEMA`].
@@ -19,21 +19,10 @@ pub struct TrialDocument {
     pub host: Host,
     /// When the trial started: RFC 3339, UTC.
     pub started_at: String,
-    /// Whether the user ended it early; the suites that were not reached are missing then.
+    /// Whether the user ended it early.
     pub interrupted: bool,
     /// The core that generator and server were each bound to; null where the machine has one core only.
     pub cores: Option<(usize, usize)>,
-    /// One entry for each suite.
-    pub suites: Vec<SuiteTrial>,
-}
-
-/// The two runs of one suite.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SuiteTrial {
-    /// The suite, by its IANA name.
-    pub suite: Suite,
-    /// Full handshakes, a new connection each.
-    pub handshakes: RunDocument,
-    /// Small requests on kept connections.
-    pub requests: RunDocument,
+    /// Every suite against the endpoint, compared.
+    pub suites: SuitesDocument,
 }

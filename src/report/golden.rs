@@ -2,21 +2,24 @@
 //! `UPDATE_GOLDEN=1 cargo test --lib golden`, and read the difference.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{csv, suites, text, trial};
+use super::{crypto, csv, suites, text};
+use crate::record;
+use crate::record::crypto::CryptoDocument;
 use crate::record::fixture;
 use crate::record::run::RunDocument;
+use crate::record::suites::SuitesDocument;
 
-type Renderer = fn(&RunDocument, &mut dyn io::Write) -> io::Result<()>;
+type Render<D> = fn(&D, &mut dyn io::Write) -> io::Result<()>;
 
 #[test]
 fn each_format_is_as_it_was() {
-    let json: Renderer = |document, out| {
+    let json: Render<RunDocument> = |document, out| {
         serde_json::to_writer_pretty(&mut *out, document)?;
         out.write_all(b"\n")
     };
-    let formats: [(&str, Renderer); 5] = [
+    let formats: [(&str, Render<RunDocument>); 5] = [
         ("result.json", json),
         ("summary.txt", text::run),
         ("summary.csv", csv::summary),
@@ -28,38 +31,44 @@ fn each_format_is_as_it_was() {
         ("run-closed", fixture::closed_loop()),
         ("run-handshakes", fixture::handshakes()),
     ];
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let mut rendered: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     for (folder, document) in &documents {
-        for (name, render) in formats {
-            let mut out = Vec::new();
-            render(document, &mut out).unwrap();
-            rendered.push((golden.join(folder).join(name), out));
-        }
+        compare(folder, document, &formats);
     }
-    for (folder, document) in [("suites", fixture::suites()), ("suites-untrusted", fixture::untrusted_suites())] {
-        let (mut result, mut table, mut rows) = (serde_json::to_vec_pretty(&document).unwrap(), Vec::new(), Vec::new());
-        result.push(b'\n');
-        suites::text(&document, &mut table).unwrap();
-        suites::csv(&document, &mut rows).unwrap();
-        let files = [("result.json", result), ("summary.txt", table), ("suites.csv", rows)];
-        rendered.extend(files.map(|(name, out)| (golden.join(folder).join(name), out)));
-    }
-    let document = fixture::trial();
-    let (mut table, mut suites) = (Vec::new(), Vec::new());
-    trial::text(&document, &mut table).unwrap();
-    trial::csv(&document, &mut suites).unwrap();
-    rendered.extend([(golden.join("trial/summary.txt"), table), (golden.join("trial/suites.csv"), suites)]);
-    compare(&rendered);
 }
 
-fn compare(rendered: &[(PathBuf, Vec<u8>)]) {
+#[test]
+fn each_format_of_suites_is_as_it_was() {
+    let json: Render<SuitesDocument> = |document, out| {
+        serde_json::to_writer_pretty(&mut *out, document)?;
+        out.write_all(b"\n")
+    };
+    let formats = [("result.json", json), ("summary.txt", suites::text), ("suites.csv", suites::csv)];
+    compare("suites", &fixture::suites(), &formats);
+    compare("suites-untrusted", &fixture::untrusted_suites(), &formats);
+}
+
+#[test]
+fn each_format_of_crypto_is_as_it_was() {
+    let json: Render<CryptoDocument> = |document, out| {
+        serde_json::to_writer_pretty(&mut *out, document)?;
+        out.write_all(b"\n")
+    };
+    let formats = [("result.json", json), ("summary.txt", crypto::text), ("crypto.csv", crypto::csv)];
+    compare("crypto", &record::crypto::fixture::document(), &formats);
+}
+
+/// Holds what each of `formats` makes of `document` against the file of that name in `folder`.
+fn compare<D>(folder: &str, document: &D, formats: &[(&str, Render<D>)]) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut differing = Vec::new();
-    for (path, rendered) in rendered {
+    for (name, render) in formats {
+        let mut rendered = Vec::new();
+        render(document, &mut rendered).unwrap();
+        let path = golden.join(folder).join(name);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, rendered).unwrap();
-        } else if std::fs::read(path).ok().as_ref() != Some(rendered) {
+            std::fs::write(&path, &rendered).unwrap();
+        } else if std::fs::read(&path).ok().as_ref() != Some(&rendered) {
             differing.push(path);
         }
     }

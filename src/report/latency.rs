@@ -27,7 +27,7 @@ pub(super) fn write(page: &mut Page, document: &RunDocument) {
     if let Some((name, main)) = main_latency(latency) {
         // The label's column has no room for the kind of handshake; the table above names it.
         let label = if name.starts_with("handshake") { "handshake" } else { title(name) };
-        page.line(label, &format!("{}; {}", precision(main, 0.5), precision(main, 0.99)));
+        page.line(label, &precisions(main));
     }
     for (name, found) in latency.named() {
         remarks(page, title(name), found);
@@ -84,6 +84,16 @@ fn main_latency(latency: &Latencies) -> Option<(&'static str, &Latency)> {
     ]
     .into_iter()
     .find_map(|(name, found)| found.as_ref().map(|found| (name, found)))
+}
+
+/// The median and the 99th percentile, each with its interval, or one word for both where neither can be told.
+fn precisions(latency: &Latency) -> String {
+    let known = |q| latency.quantile(q).is_some_and(|record| record.ns.is_some());
+    if known(0.5) || known(0.99) {
+        format!("{}; {}", precision(latency, 0.5), precision(latency, 0.99))
+    } else {
+        "too few samples for a quantile".to_owned()
+    }
 }
 
 /// A quantile with its 95 % interval, or why there is none.
@@ -179,5 +189,8 @@ mod tests {
             assert_eq!(precision(&latency, 0.99).replace('\u{a0}', " "), expected);
         }
         assert_eq!(precision(&record(None, None, None, false), 0.5), "p50: too few samples for a figure");
+        assert_eq!(precisions(&record(None, None, None, false)), "too few samples for a quantile");
+        let known = precisions(&record(Some(12_400_000), None, None, false)).replace('\u{a0}', " ");
+        assert_eq!(known, "p50: too few samples for a figure; p99 12.4 ms (too few samples for an interval)");
     }
 }

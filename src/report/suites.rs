@@ -73,9 +73,9 @@ fn conditions(page: &mut Page, document: &SuitesDocument) {
                 format!("{measured} rounds")
             }),
             format!(
-                "in each {} at full load and {} at a common rate for every suite under every workload",
+                "in each {} at full load{} for every suite under every workload",
                 seconds(plan.trial_s),
-                seconds(plan.trial_s)
+                if plan.load_share.is_some() { " and as long at a common rate" } else { "" }
             ),
             solid(&of_several(plan.connections, "connection")),
             solid(&of_several(plan.threads, "thread")),
@@ -159,8 +159,9 @@ fn workload(page: &mut Page, rows: &[ArmRecord]) {
     if let Some(common) = common {
         page.heading(&format!("p50 and p99: response time at {} {what}/s", units::decimal(common)));
     }
-    let row = |row: &ArmRecord| workload_row(row, bulk);
-    page.columns(&["", rate, "÷ baseline (95 %)", "verdict", "p50", "p99"], &by_certificate(rows.iter(), 5, row));
+    // Without response times their columns are left away.
+    let heads = &["", rate, "÷ baseline (95 %)", "verdict", "p50", "p99"][..if common.is_some() { 6 } else { 4 }];
+    page.columns(heads, &by_certificate(rows.iter(), heads.len() - 1, |row| workload_row(row, bulk)));
 }
 
 /// Whose figures the rates of one table are.
@@ -313,8 +314,11 @@ fn legend(page: &mut Page, document: &SuitesDocument) {
     );
     page.line(
         "figures",
-        "rates and CPU times are geometric means over the rounds, p50 and p99 those of all rounds' response times together; \
-         their intervals, and CPU and response times against the baseline, are in suites.csv",
+        &format!(
+            "rates and CPU times are geometric means over the rounds{}; their intervals, and what else is compared with the baseline's, \
+             are in suites.csv",
+            if plan.load_share.is_some() { ", p50 and p99 those of all rounds' response times together" } else { "" }
+        ),
     );
     if document.arms.iter().any(|arm| arm.limited_by.is_some()) {
         page.line(

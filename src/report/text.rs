@@ -92,7 +92,8 @@ fn verdict(page: &mut Page, document: &RunDocument) {
     if let Some(file) = &document.plan.key_log {
         page.line("KEY LOG", &format!("the secrets of these sessions are in {file}"));
     }
-    for warning in &verdict.warnings {
+    // These two have just been said.
+    for warning in verdict.warnings.iter().filter(|warning| !matches!(warning.code.as_str(), "insecure" | "key_log")) {
         page.line("WARNING", &format!("{}: {}", warning.code, warning.text));
     }
 }
@@ -210,7 +211,10 @@ fn counts(page: &mut Page, document: &RunDocument) {
     let warmup = &counts.warmup;
     if warmup.sent + warmup.succeeded + warmup.failed > 0 {
         let [sent, succeeded, failed] = [warmup.sent, warmup.succeeded, warmup.failed].map(number);
-        page.line("warm-up", &format!("{sent} sent, {succeeded} succeeded, {failed} failed (in none of the figures)"));
+        // Requests are sent; a session that is a handshake only sends none.
+        let sent =
+            if document.plan.requests_per_connection == Some(0) { String::new() } else { format!("{sent} sent, ") };
+        page.line("warm-up", &format!("{sent}{succeeded} succeeded, {failed} failed (in none of the figures)"));
     }
 }
 
@@ -322,6 +326,7 @@ fn footer(page: &mut Page, document: &RunDocument) {
 mod tests {
     use super::*;
     use crate::record::fixture;
+    use crate::record::run::{Remark, WarmupCounts};
 
     fn shown(document: &RunDocument) -> String {
         let mut out = Vec::new();
@@ -348,6 +353,25 @@ mod tests {
         assert!(text.contains("NOT VERIFIED  --insecure") && text.contains("≥ 4 791 requests/s"), "{text}");
         let text = shown(&fixture::closed_loop());
         assert!(text.starts_with("VALID\n") && !text.contains('≥'), "{text}");
+    }
+
+    #[test]
+    fn what_has_a_line_of_its_own_is_no_warning_too() {
+        let mut document = fixture::open_loop();
+        for code in ["insecure", "key_log", "unsent"] {
+            document.verdict.warnings.push(Remark { code: code.to_owned(), text: "in words".to_owned() });
+        }
+        let text = shown(&document);
+        assert!(text.contains("WARNING       unsent: in words"), "{text}");
+        assert!(!text.contains("WARNING       insecure") && !text.contains("WARNING       key_log"), "{text}");
+    }
+
+    #[test]
+    fn the_warm_up_of_handshakes_sent_no_request() {
+        let mut document = fixture::handshakes();
+        document.counts.warmup = WarmupCounts { sent: 0, succeeded: 162, failed: 1 };
+        let text = shown(&document);
+        assert!(text.contains("warm-up       162 succeeded, 1 failed (in none of the figures)"), "{text}");
     }
 
     #[test]

@@ -216,6 +216,26 @@ fn a_session_is_resumed_at_the_address_that_gave_it() {
 
 #[test]
 #[ignore = "needs nginx and unshare"]
+fn the_share_that_resumes_is_the_same_at_each_address() {
+    let port = free_port();
+    let mut server = nginx(&THREE, port);
+    for (share, resumed) in [("0.5", 0.5), ("0.3333333", 1.0 / 3.0)] {
+        for ips in [&THREE[..2], &THREE] {
+            let args = ["-c", "6", "--resumption", share, "--requests-per-connection", "1", "--ca", &server.ca];
+            let document = document_of(&run(ips, port, &args));
+            let log = server.log();
+            assert_no_failure(&document);
+            for ip in ips {
+                let lines = || log.lines.iter().filter(|line| line.address == *ip);
+                let found = lines().filter(|line| line.reused).count() as f64 / lines().count() as f64;
+                assert!((found - resumed).abs() < 0.1, "{share} over {ips:?}: {found} at {ip}");
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs nginx and unshare"]
 fn both_families_are_used_unless_one_is_asked_for() {
     let (ips, port) = (["127.0.0.1", "::1"], free_port());
     let mut server = nginx(&ips, port);

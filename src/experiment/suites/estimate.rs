@@ -16,6 +16,9 @@ use crate::units;
 /// The longest record of TLS (RFC 8446, 5.1), which is what this side fills.
 const RECORD_BYTES: u64 = 1 << 14;
 
+/// A noise floor above this hides what anybody would compare suites for.
+const COARSE: f64 = 0.25;
+
 /// What arms are compared by. The first is the one that every arm has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Measure {
@@ -226,9 +229,13 @@ fn trust(arms: &[ArmRecord]) -> Trustworthy {
     let judged = controls().filter(|arm| arm.versus_baseline.as_ref().is_some_and(|v| v.verdict != "too_few")).count();
     let trusted = differing == 0 && judged > 0 && judged == controls().count();
     let text = match (differing, noise_floor) {
+        (0, Some(floor)) if trusted && floor > COARSE => format!(
+            "the baselines against themselves show no difference, but this was so noisy that only rates that differ by more than {} \
+             are sure to be told apart: a calmer machine, longer runs (--trial) or more --rounds see more",
+            units::share(floor)
+        ),
         (0, Some(floor)) if trusted => format!(
-            "the baselines against themselves show no difference; a rate that differs by less than {} cannot be told from noise \
-             everywhere",
+            "the baselines against themselves show no difference; a rate that differs by less than {} may pass for noise",
             units::share(floor)
         ),
         (0, _) => "not every baseline could be compared with itself: too few valid rounds".to_owned(),
@@ -285,19 +292,20 @@ pub(super) fn warnings(plan: &SuitesPlan, cells: &[Cell], around: &Surroundings<
         warn("too_few_rounds", format!("{lacking} rows have fewer than {MIN_ROUNDS} valid rounds"));
     }
     let repeated: u32 = rows().flat_map(|row| &row.rounds).map(|round| round.repeated).sum();
+    let disturbed = rows().flat_map(|row| &row.rounds).filter(|round| round.disturbed).count();
+    if disturbed > 0 {
+        let measured = rows().flat_map(|row| &row.rounds).filter(|round| round.rate_per_s.is_some()).count();
+        let text = format!(
+            "in {disturbed} of {measured} runs at full load the generator was kept from running for more than a valid run allows: their \
+             rates are lower for it, and the intervals wider"
+        );
+        warn("disturbed", text);
+    }
     if repeated > 0 {
         let text = format!(
             "{repeated} runs were made again, since the generator was kept from running; a calmer machine is quicker"
         );
         warn("repeated", text);
-    }
-    let disturbed = rows().flat_map(|row| &row.rounds).filter(|round| round.disturbed).count();
-    if disturbed > 0 {
-        let text = format!(
-            "in {disturbed} runs at full load the generator was kept from running for more than 1 % of the time, however often they \
-             were made again: those rates are lower, and scatter more, than a calm machine's"
-        );
-        warn("disturbed", text);
     }
     let failed: u64 = rows().flat_map(|row| &row.rounds).map(|round| round.failed).sum();
     if failed > 0 {

@@ -66,6 +66,8 @@ pub enum Step<'a> {
         workload: Workload,
         /// The round; 0 is the one that is not counted.
         round: u32,
+        /// How many are counted.
+        rounds: u32,
         /// Runs done.
         done: usize,
         /// Runs in all.
@@ -229,9 +231,11 @@ impl<'a, 'o> Comparison<'a, 'o> {
     /// The round that is not counted: caches fill, clocks rise, and what the slowest arm carries decides the common rate.
     fn first_round(&mut self) -> Result<(), CannotCompare> {
         let runs: usize = self.cells.iter().map(|cell| cell.rows.len()).sum();
-        self.total = runs * (1 + 2 * self.plan.rounds() as usize);
+        let in_a_round = if self.plan.load_share().is_some() { 2 } else { 1 };
+        self.total = runs * (1 + in_a_round * self.plan.rounds() as usize);
         self.since = Instant::now();
         let mut why = String::new();
+        let mut nothing_ran = true;
         for place in 0..self.cells.len() {
             let mut slowest: Option<f64> = None;
             for row in 0..self.cells[place].rows.len() {
@@ -242,10 +246,12 @@ impl<'a, 'o> Comparison<'a, 'o> {
                 }
                 self.check_stop()?;
             }
-            let common = slowest.map(|rate| two_digits(rate * self.plan.load_share()));
-            self.cells[place].common_rate = common.and_then(Rate::per_second);
+            if let (Some(rate), Some(share)) = (slowest, self.plan.load_share()) {
+                self.cells[place].common_rate = Rate::per_second(two_digits(rate * share));
+            }
+            nothing_ran &= slowest.is_none();
         }
-        if self.cells.iter().all(|cell| cell.common_rate.is_none()) {
+        if nothing_ran {
             return Err(CannotCompare::NoWorkload(why));
         }
         Ok(())
@@ -285,7 +291,7 @@ impl<'a, 'o> Comparison<'a, 'o> {
         let (workload, arm) = (self.cells[place].workload, self.cells[place].rows[row].arm);
         let (done, total) = (self.done, self.total);
         let left = (done > 0).then(|| self.since.elapsed().mul_f64((total - done.min(total)) as f64 / done as f64));
-        (self.observe)(Step::Trial { arm, workload, round, done, total, left });
+        (self.observe)(Step::Trial { arm, workload, round, rounds: self.plan.rounds(), done, total, left });
         self.done += 1;
         let mut repeats = 0;
         loop {
@@ -294,7 +300,7 @@ impl<'a, 'o> Comparison<'a, 'o> {
             let mut taken =
                 trial::take(self.plan, self.around, &self.material, what, &mut |event| observe(Step::Run(event)))?;
             let may_repeat = repeats < REPEATS && 5 * self.repeated <= self.done && !self.around.stop.is_raised();
-            if taken.calm || !may_repeat {
+            if taken.valid || !may_repeat {
                 taken.repeated = repeats;
                 return Ok(taken);
             }

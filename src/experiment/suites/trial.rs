@@ -8,7 +8,7 @@ use crate::engine::Event;
 use crate::engine::ledger::Metric;
 use crate::engine::outcome::{CannotRun, Outcome};
 use crate::model::suites::{Arm, Direction, Intensity, SuitesPlan, Workload};
-use crate::record::run::RunDocument;
+use crate::record::run::{Remark, RunDocument};
 use crate::record::suites::RoundRecord;
 use crate::stats::batches::Batches;
 use crate::stats::recorder::Recorder;
@@ -17,6 +17,9 @@ use crate::units::{self, Rate};
 
 /// The fewest steps of its clock that a server's CPU time must be to enter a round. A step more or less is noise that the rounds show.
 const SERVER_STEPS: u32 = 5;
+
+/// The reasons against a run that a busy machine gives.
+const NOISE: [&str; 2] = ["scheduling_gap", "dispatch_lag"];
 
 /// Batches of response times that are kept over all rounds, for their quantiles' intervals.
 const BATCHES: usize = 64;
@@ -61,17 +64,14 @@ impl Row {
         let Some(record) = self.rounds.last_mut() else { return };
         record.failed += taken.failed;
         record.repeated += taken.repeated;
-        if !taken.valid {
-            return;
-        }
-        if common {
+        if common && taken.valid {
             (record.response_p50_ns, record.response_p99_ns) = (taken.p50, taken.p99);
             self.responses.merge(&taken.responses);
             taken.batches.as_slice().iter().for_each(|batch| self.batches.push(batch));
-        } else {
+        } else if !common && taken.usable {
             record.rate_per_s = taken.rate;
+            record.disturbed = !taken.valid;
             record.client_limited = taken.client_limited;
-            record.disturbed = !taken.calm;
             (record.client_cpu_ns, record.server_cpu_ns) = (taken.client_cpu_ns, taken.server_cpu_ns);
         }
     }
@@ -79,10 +79,9 @@ impl Row {
 
 /// What is kept of one run.
 pub(super) struct Taken {
-    /// Whether its figures may be used.
     pub(super) valid: bool,
-    /// Whether the generator was at no fault.
-    pub(super) calm: bool,
+    /// Valid, or only disturbed by what every run of a busy machine is disturbed by.
+    pub(super) usable: bool,
     /// Handshakes or requests per second; `None` where there was none.
     pub(super) rate: Option<f64>,
     pub(super) client_limited: bool,
@@ -106,7 +105,7 @@ pub(super) fn take(
 ) -> Result<Taken, CannotRun> {
     let run_plan = plan.run_plan(arm, workload, intensity, round).map_err(CannotRun::Worker)?;
     let (document, outcome) = run::measure(&run_plan, &surroundings(around, material, arm)?, observe)?;
-    Ok(kept(&document, outcome, workload, intensity, around))
+    Ok(kept(&document, outcome, workload, around))
 }
 
 /// The surroundings of one run.
@@ -120,17 +119,12 @@ fn surroundings<'a>(
         material: of_arm.ok_or_else(|| CannotRun::Worker(format!("{arm} is not part of this comparison")))?,
         addresses: around.addresses,
         server: around.server,
+        apart: around.apart,
         stop: around.stop,
     })
 }
 
-fn kept(
-    document: &RunDocument,
-    outcome: Outcome,
-    workload: Workload,
-    intensity: Intensity,
-    around: &Surroundings<'_>,
-) -> Taken {
+fn kept(document: &RunDocument, outcome: Outcome, workload: Workload, around: &Surroundings<'_>) -> Taken {
     let counts = &outcome.ledger.counts;
     let (rate, operations) = if workload.counts_handshakes() {
         (document.throughput.handshakes_per_s, counts.ended_handshakes)
@@ -143,10 +137,12 @@ fn kept(
     let quantile = |q| response?.quantile(q).filter(|found| !found.at_least)?.ns;
     let failed = document.counts.failed + document.counts.unsent;
     let Outcome { mut ledger, mut batches, .. } = outcome;
+    // What was asked for is what must have come: a page of another size is another workload.
+    let whole = is_whole(&ledger.counts, workload);
+    let noise = |reason: &Remark| NOISE.contains(&reason.code.as_str());
     Taken {
-        // What was asked for is what must have come: a page of another size is another workload.
-        valid: is_usable(document, intensity) && is_whole(&ledger.counts, workload),
-        calm: document.verdict.valid,
+        valid: document.verdict.valid && whole,
+        usable: document.verdict.reasons.iter().all(noise) && whole,
         rate: Some(rate).filter(|rate| *rate > 0.0 && document.counts.failed == 0),
         // Who shares no core with the server was kept from running by somebody else: what it reached is no figure of the server's.
         client_limited: document.verdict.limited_by.is_some() || (around.apart && !document.verdict.valid),
@@ -159,14 +155,6 @@ fn kept(
         responses: std::mem::take(&mut ledger.latencies[Metric::Response as usize]),
         batches: std::mem::replace(&mut batches[Metric::Response as usize], Batches::new(1)),
     }
-}
-
-/// A generator that was kept from running has late answers, and no response times that could be used. What it reached in a closed loop is
-/// what it reached: a rate that scatters more, as the rounds and the control show.
-fn is_usable(document: &RunDocument, intensity: Intensity) -> bool {
-    let verdict = &document.verdict;
-    let was_kept_from_running = || verdict.reasons.iter().all(|reason| reason.code == "scheduling_gap");
-    verdict.valid || (intensity == Intensity::Full && was_kept_from_running())
 }
 
 fn is_whole(counts: &crate::engine::ledger::Counts, workload: Workload) -> bool {

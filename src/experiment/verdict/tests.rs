@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use super::super::describe;
 use super::*;
 use crate::model::load::{LoadChoice, LoadPlan};
-use crate::model::request::{ExpectStatus, Method, RequestPlan};
+use crate::model::request::RequestPlan;
 use crate::model::target::{HttpsUrl, Target};
 use crate::model::tls::{TlsChoice, TlsPlan};
 
@@ -13,15 +13,7 @@ const MS: u64 = 1_000_000;
 
 fn plan(rate: Option<&str>) -> RunPlan {
     let url: HttpsUrl = "https://localhost/".parse().unwrap();
-    let request = RequestPlan {
-        method: Method::get(),
-        path: url.path.clone(),
-        host: url.authority.clone(),
-        headers: Vec::new(),
-        body_bytes: None,
-        expect_status: ExpectStatus::default(),
-        body: Vec::new().into(),
-    };
+    let request = RequestPlan::get(&url);
     let choice = LoadChoice { rate: rate.map(|rate| rate.parse().unwrap()), ..LoadChoice::default() };
     let load = LoadPlan::new(choice, NonZeroUsize::MIN, 7).unwrap();
     RunPlan { target: Target::new(url), request, tls: TlsPlan::new(TlsChoice::default()).unwrap(), load }
@@ -49,7 +41,7 @@ fn open(response_ns: u64, late: usize, lag_ns: u64) -> Outcome {
 }
 
 fn verdict(plan: &RunPlan, outcome: &Outcome) -> Verdict {
-    judge(plan, outcome, &describe::latencies(outcome), false)
+    judge(plan, outcome, &describe::latencies(outcome), true)
 }
 
 fn codes(remarks: &[Remark]) -> Vec<&str> {
@@ -178,7 +170,7 @@ fn what_weakens_the_run_is_told_in_every_verdict() {
     let mut plan = plan(None);
     plan.tls.trust = Trust::Insecure;
     plan.tls.key_log = Some("keys".into());
-    let found = judge(&plan, &outcome, &describe::latencies(&outcome), true);
+    let found = judge(&plan, &outcome, &describe::latencies(&outcome), false);
     assert_eq!(codes(&found.warnings), ["insecure", "key_log", "shared_host"]);
     let nothing = verdict(&plan, &Outcome::quiet(1));
     assert!(codes(&nothing.warnings).contains(&"nothing_measured"));

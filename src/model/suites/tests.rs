@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::model::load::Pace;
-use crate::model::request::ExpectStatus;
 use crate::model::target::HttpsUrl;
 use crate::model::tls::TlsChoice;
 
@@ -14,7 +13,8 @@ fn choice() -> SuitesChoice {
         baseline: None,
         rounds: 7,
         trial: Duration::from_millis(400),
-        load_share: 0.5,
+        load_share: Some(0.5),
+        every_certificate: true,
         seed: 42,
         load: LoadChoice::default(),
         cores: NonZeroUsize::new(2).unwrap(),
@@ -23,15 +23,7 @@ fn choice() -> SuitesChoice {
 
 fn plan_of(tls: TlsChoice, choice: SuitesChoice) -> Result<SuitesPlan, String> {
     let url: HttpsUrl = "https://localhost/small".parse().unwrap();
-    let request = RequestPlan {
-        method: Method::get(),
-        path: url.path.clone(),
-        host: url.authority.clone(),
-        headers: vec!["X-Key: v".parse().unwrap()],
-        body_bytes: None,
-        expect_status: ExpectStatus::default(),
-        body: Vec::new().into(),
-    };
+    let request = RequestPlan { headers: vec!["X-Key: v".parse().unwrap()], ..RequestPlan::get(&url) };
     SuitesPlan::new(Target::new(url), request, TlsPlan::new(tls).unwrap(), choice)
 }
 
@@ -43,11 +35,14 @@ fn plan() -> SuitesPlan {
 fn every_suite_meets_every_certificate_that_it_can_be_used_with() {
     let plan = plan();
     assert_eq!(plan.arms().len(), 12, "three of TLS 1.2 and three of TLS 1.3 for each type");
-    let distinct: std::collections::BTreeSet<_> = plan.arms().iter().collect();
+    let distinct: BTreeSet<_> = plan.arms().iter().collect();
     assert_eq!(distinct.len(), 12);
     for arm in plan.arms() {
         assert!(arm.suite.key_type().is_none_or(|kind| kind == arm.certificate) && !arm.control);
     }
+    let once = plan_of(TlsChoice::default(), SuitesChoice { every_certificate: false, ..choice() }).unwrap();
+    let suites: BTreeSet<_> = once.arms().iter().map(|arm| arm.suite).collect();
+    assert_eq!((once.arms().len(), suites.len()), (9, 9));
     let rsa = TlsChoice { cert_type: Some(KeyType::Rsa), version: Some(TlsVersion::V12), ..TlsChoice::default() };
     let plan = plan_of(rsa, choice()).unwrap();
     assert_eq!(plan.arms().len(), 3);
@@ -149,7 +144,7 @@ fn what_makes_no_sense_names_its_option() {
     let refused = |choice: SuitesChoice| plan_of(TlsChoice::default(), choice).unwrap_err();
     for (option, choice) in [
         ("--rounds", SuitesChoice { rounds: 4, ..choice() }),
-        ("--load-share", SuitesChoice { load_share: 0.99, ..choice() }),
+        ("--load-share", SuitesChoice { load_share: Some(0.99), ..choice() }),
         ("--size", SuitesChoice { sizes: vec![0], ..choice() }),
         ("--size", SuitesChoice { sizes: vec![(1 << 30) + 1], ..choice() }),
         ("--trial", SuitesChoice { trial: Duration::from_millis(99), ..choice() }),

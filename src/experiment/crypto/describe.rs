@@ -1,0 +1,227 @@
+//! From measurements to the plain data of the document.
+
+use super::measure::Measured;
+use super::plan::{Arm, CryptoPlan};
+use crate::bench::lane::WORKING_SET;
+use crate::bench::openssl::Speed;
+use crate::model::crypto::{Direction, Handshake, Library, RECORD_BYTES};
+use crate::model::suite::{KeyType, TlsVersion};
+use crate::record::crypto::{
+    AeadRow, CpuShare, CryptoDocument, CryptoPlanRecord, FrequencyRecord, HandshakeRow, OpenSslRecord, OpenSslRun,
+    OperationSpeed, PrimitiveRow, RecordLayerRow, RecordSpeed,
+};
+use crate::record::run::Remark;
+use crate::stats::order::{MIN_REPETITIONS, median};
+
+/// Below this share of the processor a reader is told that other programs ran.
+const OWN_SHARE: f64 = 0.95;
+
+/// A change of the cores' frequency beyond this share is told.
+const STEADY_FREQUENCY: f64 = 0.05;
+
+pub(super) fn plan(plan: &CryptoPlan) -> CryptoPlanRecord {
+    CryptoPlanRecord {
+        providers: plan.libraries.clone(),
+        threads: plan.threads.iter().map(|n| *n as u64).collect(),
+        repetitions: plan.repetitions as u64,
+        time_s: plan.quota.measured.as_secs_f64(),
+        warmup_s: plan.quota.warmup.as_secs_f64(),
+        budget_s: plan.budget.map(|budget| budget.as_secs_f64()),
+        seed: plan.seed,
+        record_bytes: RECORD_BYTES.map(|n| n as u64).to_vec(),
+        working_set_bytes: WORKING_SET as u64,
+    }
+}
+
+pub(super) fn cpu_share(measured: &Measured) -> CpuShare {
+    let [one, several] = &measured.cpu_shares;
+    let middle = |shares: &[f64]| median(shares).map(|estimate| estimate.median);
+    CpuShare { one_thread: middle(one), several_threads: middle(several) }
+}
+
+pub(super) fn openssl(plan: &CryptoPlan, measured: &Measured) -> OpenSslRecord {
+    let runs = measured
+        .printed
+        .iter()
+        .map(|(_, printed)| OpenSslRun { command: printed.command.clone(), printed: printed.line.clone() });
+    let (version, missing) = match &plan.openssl {
+        None => (None, Some("not asked for".to_owned())),
+        Some(Err(error)) => (None, Some(error.to_string())),
+        Some(Ok(found)) => {
+            let failed: Vec<_> = measured.missing.iter().map(ToString::to_string).collect();
+            let too_long = plan.speeds.is_empty().then(|| "the budget is too short for it".to_owned());
+            (Some(found.version.clone()), too_long.or_else(|| (!failed.is_empty()).then(|| failed.join("; "))))
+        }
+    };
+    OpenSslRecord { version, missing, runs: runs.collect() }
+}
+
+/// The speed of records that took `ns` each in the repetitions; `None` where there was none.
+fn record_speed(record_bytes: usize, ns: &[f64]) -> Option<RecordSpeed> {
+    let estimate = median(ns)?;
+    let per_s = |ns: f64| record_bytes as f64 * 1e9 / ns;
+    let (low, high) = estimate.interval.unzip();
+    Some(RecordSpeed {
+        bytes_per_s: per_s(estimate.median),
+        bytes_per_s_low: high.map(per_s),
+        bytes_per_s_high: low.map(per_s),
+        ns_per_record: estimate.median,
+        ns_per_record_low: low,
+        ns_per_record_high: high,
+        repetitions: ns.len() as u64,
+    })
+}
+
+fn operation_speed(ns: &[f64]) -> Option<OperationSpeed> {
+    let estimate = median(ns)?;
+    let (ns_low, ns_high) = estimate.interval.unzip();
+    let repetitions = ns.len() as u64;
+    Some(OperationSpeed { ns: estimate.median, ns_low, ns_high, per_s: 1e9 / estimate.median, repetitions })
+}
+
+pub(super) fn aead(plan: &CryptoPlan, measured: &Measured) -> Vec<AeadRow> {
+    let own = plan.arms.iter().zip(&measured.ns).filter_map(|(arm, [ns, _])| {
+        let Arm::Records(spec, threads) = *arm else { return None };
+        Some(AeadRow {
+            algorithm: spec.cipher,
+            provider: spec.provider.into(),
+            direction: spec.direction,
+            record_bytes: spec.record_bytes as u64,
+            threads: threads as u64,
+            whole_record: true,
+            speed: record_speed(spec.record_bytes, ns)?,
+        })
+    });
+    let openssl = measured.printed.iter().filter_map(|(speed, printed)| {
+        let Speed::Cipher { cipher, direction, record_bytes, threads } = *speed else { return None };
+        let bytes_per_s = *printed.figures.first()?;
+        Some(AeadRow {
+            algorithm: cipher,
+            provider: Library::OpenSsl,
+            direction,
+            record_bytes: record_bytes as u64,
+            threads: threads as u64,
+            whole_record: speed.is_whole_record(),
+            speed: RecordSpeed {
+                bytes_per_s,
+                bytes_per_s_low: None,
+                bytes_per_s_high: None,
+                ns_per_record: record_bytes as f64 * 1e9 / bytes_per_s,
+                ns_per_record_low: None,
+                ns_per_record_high: None,
+                repetitions: 1,
+            },
+        })
+    });
+    let mut rows: Vec<_> = own.chain(openssl).collect();
+    rows.sort_by_key(|row| (row.threads, row.algorithm, row.provider, row.direction, row.record_bytes));
+    rows
+}
+
+pub(super) fn record_layer(plan: &CryptoPlan, measured: &Measured) -> Vec<RecordLayerRow> {
+    let rows = plan.arms.iter().zip(&measured.ns).flat_map(|(arm, parts)| {
+        let Arm::RecordLayer { provider, suite, record_bytes } = *arm else { return Vec::new() };
+        let row = |direction: Direction, ns: &[f64]| {
+            Some(RecordLayerRow {
+                suite,
+                version: suite.version(),
+                provider: provider.into(),
+                direction,
+                record_bytes: record_bytes as u64,
+                speed: record_speed(record_bytes, ns)?,
+            })
+        };
+        Direction::ALL.into_iter().zip(parts).filter_map(|(direction, ns)| row(direction, ns)).collect()
+    });
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort_by_key(|row| (row.suite, row.provider, row.direction, row.record_bytes));
+    rows
+}
+
+pub(super) fn primitives(plan: &CryptoPlan, measured: &Measured) -> Vec<PrimitiveRow> {
+    let own = plan.arms.iter().zip(&measured.ns).filter_map(|(arm, [ns, _])| {
+        let Arm::PublicKey { provider, algorithm, operation } = *arm else { return None };
+        Some(PrimitiveRow { algorithm, operation, provider: provider.into(), speed: operation_speed(ns)? })
+    });
+    let openssl = measured.printed.iter().flat_map(|(speed, printed)| {
+        let Speed::PublicKey(algorithm) = *speed else { return Vec::new() };
+        let row = |(operation, per_s): (&_, &f64)| PrimitiveRow {
+            algorithm,
+            operation: *operation,
+            provider: Library::OpenSsl,
+            speed: OperationSpeed { ns: 1e9 / per_s, ns_low: None, ns_high: None, per_s: *per_s, repetitions: 1 },
+        };
+        speed.operations().iter().zip(&printed.figures).map(row).collect()
+    });
+    let mut rows: Vec<_> = own.chain(openssl).collect();
+    rows.sort_by_key(|row| (row.algorithm, row.operation, row.provider));
+    rows
+}
+
+pub(super) fn handshakes(plan: &CryptoPlan, measured: &Measured) -> Vec<HandshakeRow> {
+    let rows = plan.arms.iter().zip(&measured.ns).filter_map(|(arm, [client, server])| {
+        let Arm::Handshakes(spec) = *arm else { return None };
+        let full = spec.kind == Handshake::Full;
+        let exchanged = full || spec.suite.version() == TlsVersion::V13;
+        Some(HandshakeRow {
+            suite: spec.suite,
+            version: spec.suite.version(),
+            certificate: full.then_some(spec.key_type),
+            group: exchanged.then_some(spec.group),
+            handshake: spec.kind,
+            provider: spec.provider.into(),
+            client: operation_speed(client)?,
+            server: operation_speed(server)?,
+        })
+    });
+    let mut rows: Vec<_> = rows.collect();
+    // The certificate that is cheaper to sign with first, as everywhere.
+    let ecdsa_first = |key: Option<KeyType>| key.map(|key| key == KeyType::Rsa);
+    rows.sort_by_key(|row| (row.suite, row.handshake, row.group, ecdsa_first(row.certificate), row.provider));
+    rows
+}
+
+/// What a reader should know of the figures of `document`.
+pub(super) fn warnings(document: &CryptoDocument) -> Vec<Remark> {
+    let mut warnings = Vec::new();
+    let taken = |share: f64| format!("{:.0} %", (1.0 - share) * 100.0);
+    let mut warn = |code: &str, text: String| warnings.push(Remark { code: code.to_owned(), text });
+    let repetitions = document.plan.repetitions;
+    let own = document.plan.providers.iter().any(|library| library.provider().is_some());
+    if own && repetitions < MIN_REPETITIONS as u64 {
+        warn(
+            "few_repetitions",
+            format!("{repetitions} repetitions are too few for intervals: {MIN_REPETITIONS} give one"),
+        );
+    }
+    let CpuShare { one_thread, several_threads } = document.cpu_share;
+    if let Some(share) = one_thread.filter(|share| *share < OWN_SHARE) {
+        let taken = taken(share);
+        warn(
+            "busy_machine",
+            format!(
+                "other programs had {taken} of the time of the core that measured; what they interrupted is left out, what they did to the caches is not"
+            ),
+        );
+    }
+    if let Some(share) = several_threads.filter(|share| *share < OWN_SHARE) {
+        let taken = taken(share);
+        warn(
+            "busy_cores",
+            format!(
+                "other programs had {taken} of the time of all cores: the figures of several threads are what was left"
+            ),
+        );
+    }
+    let FrequencyRecord { before, after } = &document.frequency;
+    let steady = |before: f64, after: f64| (after / before - 1.0).abs() <= STEADY_FREQUENCY;
+    if let Some((before, after)) = before.as_ref().zip(after.as_ref()).map(|(b, a)| (b.mean_mhz, a.mean_mhz))
+        && !steady(before, after)
+    {
+        warn(
+            "frequency",
+            format!("the cores ran at {before:.0} MHz before and at {after:.0} MHz after: the figures are of both"),
+        );
+    }
+    warnings
+}
