@@ -39,7 +39,7 @@ def commands(port, seconds):
             "h2load": ["h2load", "--h1", "-t1", f"-c{CONNECTIONS}", "-D", seconds, url],
         },
         "handshake": {
-            OURS: ours(port, seconds, "--requests-per-connection", "1"),
+            OURS: ours(port, seconds, "--requests-per-connection", "1", "--verify", "every"),
             "ab": ["ab", "-q", "-d", "-S", "-f", "TLS1.3", "-c", str(CONNECTIONS), "-t", seconds, "-n", "1000000", url],
         },
     }
@@ -200,7 +200,7 @@ def readme(rows, seen, lines, verdicts):
         "",
         *(f"- *{work}*: {meaning}" for work, meaning in MEANING.items()),
         "",
-        "shakedown verifies chain and name (`--ca`); wrk, h2load and ab verify nothing. ab sends HTTP/1.0 and the server closes; shakedown",
+        "shakedown verifies chain and name in every handshake (`--ca`, `--verify every`); wrk, h2load and ab verify nothing. ab sends HTTP/1.0 and the server closes; shakedown",
         "says `Connection: close` and closes with close_notify and a reset as soon as it has the answer. nginx has both certificates: shakedown",
         f"asks for the ECDSA one, and OpenSSL's defaults, which the others use, get it too (`s_client`: {signature()}).",
         *quarrel(rows),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use common::noise::despite_noise;
+use common::noise::{alone, beside_others, despite_noise};
 use common::{binary, names_in};
 use rustix::process::{Pid, Signal, kill_process};
 use shakedown::bench::exchange::Exchange;
@@ -140,6 +140,7 @@ mod independent {
 
 #[test]
 fn records_take_what_an_independent_loop_takes() {
+    let _alone = alone();
     let watch = Stopwatch::default();
     for cipher in [RecordCipher::Aes128Gcm, RecordCipher::Aes256Gcm, RecordCipher::ChaCha20Poly1305] {
         for record_bytes in [64, 1024, 16384] {
@@ -163,6 +164,7 @@ fn records_take_what_an_independent_loop_takes() {
 /// What rustls adds to a key exchange (a box, a copy of the public key) is small against it.
 #[test]
 fn key_exchanges_take_what_an_independent_loop_takes() {
+    let _alone = alone();
     use ring::agreement::{EphemeralPrivateKey, UnparsedPublicKey, X25519, agree_ephemeral};
     let (watch, random) = (Stopwatch::default(), ring::rand::SystemRandom::new());
     let ours = |operation| {
@@ -216,6 +218,7 @@ const FAST: [&str; 4] = ["--repetitions", "6", "--time", "1ms"];
 
 #[test]
 fn a_run_leaves_figures_that_agree_with_each_other() {
+    let _beside = beside_others();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let document =
@@ -257,6 +260,7 @@ fn a_run_leaves_figures_that_agree_with_each_other() {
 
 #[test]
 fn rows_of_openssl_are_what_it_printed() {
+    let _beside = beside_others();
     let folder = tempfile::tempdir().unwrap();
     // A program in OpenSSL's place, which runs it and keeps what it printed.
     let (wrapper, log) = (folder.path().join("openssl"), folder.path().join("log"));
@@ -285,6 +289,7 @@ fn rows_of_openssl_are_what_it_printed() {
 
 #[test]
 fn a_machine_without_openssl_has_the_other_rows_and_says_so() {
+    let _beside = beside_others();
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("no-such-command");
     let args = ["--openssl", missing.to_str().unwrap(), "--threads", "1"];
@@ -322,20 +327,28 @@ fn what_cannot_be_is_refused_in_one_line() {
     }
 }
 
-#[test]
-fn an_interrupted_run_keeps_what_it_has_measured() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("out");
+/// A run that gets SIGINT after `wait`.
+fn interrupted(out: &Path, wait: Duration) -> Output {
     let mut command = binary();
     command
-        .args(["crypto", "--provider", "ring", "--time", "20ms", "--repetitions", "50", "--json", "--out"])
-        .arg(&out);
+        .args(["crypto", "--provider", "ring", "--time", "20ms", "--repetitions", "500", "--json", "--out"])
+        .arg(out);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_secs(4));
+    std::thread::sleep(wait);
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    let ended = child.wait_with_output().unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn an_interrupted_run_keeps_what_it_has_measured() {
+    let _beside = beside_others();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    // A busy machine may not have come to its first figure when the signal comes, and says so.
+    let ended = [2, 8, 32].map(Duration::from_secs).into_iter().map(|wait| interrupted(&out, wait));
+    let ended = ended.into_iter().find(|ended| ended.status.code() != Some(4)).expect("something is measured in time");
     assert_eq!(ended.status.code(), Some(3), "{}", text(&ended.stderr));
     let document: CryptoDocument = serde_json::from_slice(&ended.stdout).unwrap();
     assert!(document.interrupted && !document.aead.is_empty());
-    assert!(document.aead.iter().all(|row| row.speed.repetitions < 50));
+    assert!(document.aead.iter().all(|row| row.speed.repetitions < 500));
 }

@@ -29,7 +29,7 @@ pub const WORKING_SET: usize = 256 << 10;
 /// The most records of a slice: small ones would otherwise make a slice so long that it is seldom left alone.
 pub(super) const MAX_RECORDS: usize = 256;
 
-/// Records begin at multiples of a cache line.
+/// Records are whole cache lines apart, so that each lies alike.
 const ALIGN: usize = 64;
 /// Bytes of a tag of GCM and of Poly1305.
 const TAG: usize = 16;
@@ -94,8 +94,7 @@ impl Records {
         self.bytes.len() / self.stride
     }
 
-    /// Record number `index`. Inlined even where nothing else is: a call would be a part of what sealing a small record takes.
-    #[inline(always)]
+    /// Record number `index`.
     fn record(&mut self, index: usize) -> &mut [u8] {
         let start = index * self.stride;
         &mut self.bytes[start..start + self.wire]
@@ -172,6 +171,7 @@ impl Work<1> for Lane {
 }
 
 /// The nonce of record number `seq`, by the rule of TLS 1.3 (RFC 8446, 5.3): the IV, its last eight bytes mixed with the number.
+/// Inlined even where nothing else is: a call would be a part of what a small record takes.
 #[inline(always)]
 fn nonce(seq: u64) -> [u8; NONCE] {
     let mut nonce = [FILL; NONCE];

@@ -144,8 +144,6 @@ pub(super) struct PoolArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Load")]
 pub(super) struct LoadArgs {
-    #[command(flatten)]
-    pub(super) pool: PoolArgs,
     /// Measured time [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(super) duration: Option<Duration>,
@@ -176,6 +174,9 @@ pub(super) struct LoadArgs {
     /// Open loop: spins instead of sleeping for the last TIME before an arrival, such as 20us [default: 0]
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(super) spin: Option<Duration>,
+    // Last: its heading would go on for what comes after it.
+    #[command(flatten)]
+    pub(super) pool: PoolArgs,
 }
 
 /// What is sent, and where.

@@ -15,7 +15,7 @@ use super::{load, output, signals};
 use crate::experiment::crypto::{self, CryptoChoice, CryptoPlan, QUICK_BUDGET, Step};
 use crate::model::crypto::Library;
 use crate::record::crypto::CryptoDocument;
-use crate::record::folder::{FolderError, ResultsFolder};
+use crate::record::folder::{DOCUMENT, FolderError, ResultsFolder};
 use crate::{report, units};
 
 /// `--provider`
@@ -73,14 +73,14 @@ pub(super) fn execute(args: &CryptoArgs) -> Result<ExitCode, Failed> {
     };
     let plan = CryptoPlan::new(choice, load::cores(), load::fresh_seed()).map_err(Failed::usage)?;
     let folder = output::folder(&args.output, "crypto", "localhost")?;
-    let document = match measure(args, &plan) {
+    let document = match measure(args, &plan, &folder) {
         Ok(document) => document,
         Err(failed) => {
             folder.discard();
             return Err(failed);
         }
     };
-    write(&folder, &document).map_err(Failed::could_not_run)?;
+    write(&folder, &document).map_err(|error| output::not_written(&error, args.output.json, &document))?;
     if args.output.json {
         output::print_json(&document)?;
     } else if !args.output.quiet {
@@ -100,27 +100,30 @@ fn library(provider: ProviderArg) -> Library {
     }
 }
 
-fn measure(args: &CryptoArgs, plan: &CryptoPlan) -> Result<CryptoDocument, Failed> {
-    let stop = signals::stop_on_signal()?;
+fn measure(args: &CryptoArgs, plan: &CryptoPlan, folder: &ResultsFolder) -> Result<CryptoDocument, Failed> {
+    let stop = signals::stop_on_signal(folder)?;
     let bar = bar(!args.output.quiet && !args.output.no_progress);
-    let result = crypto::run(plan, &stop, &mut |Step { done, total, next }| {
-        bar.set_length(total.as_millis() as u64);
-        bar.set_position(done.as_millis() as u64);
-        if bar.message() != next {
-            bar.set_message(next.to_owned());
-        }
-    });
+    let result = crypto::run(plan, &stop, &mut |step| show(&bar, &step));
     bar.finish_and_clear();
     result.map_err(Failed::could_not_run)
 }
 
 fn write(folder: &ResultsFolder, document: &CryptoDocument) -> Result<(), FolderError> {
-    output::write_document(folder, document)?;
-    folder.write("crypto.csv", |out| report::crypto::csv(document, out))?;
-    Ok(())
+    folder.write_all(&[
+        (DOCUMENT, &|out| output::json(document, out)),
+        ("crypto.csv", &|out| report::crypto::csv(document, out)),
+    ])
 }
 
-fn bar(wanted: bool) -> ProgressBar {
+pub(super) fn show(bar: &ProgressBar, Step { done, total, next }: &Step<'_>) {
+    bar.set_length(total.as_millis() as u64);
+    bar.set_position(done.as_millis() as u64);
+    if bar.message() != *next {
+        bar.set_message((*next).to_owned());
+    }
+}
+
+pub(super) fn bar(wanted: bool) -> ProgressBar {
     let shown = wanted && std::io::stderr().is_terminal();
     let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(None, target);

@@ -3,6 +3,9 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+/// The command worked, and the answer is no: something is worse than it may be.
+pub(super) const NO: u8 = 1;
+
 /// The usage is wrong: an option is named, with the way out.
 const USAGE: u8 = 2;
 

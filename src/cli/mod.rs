@@ -2,6 +2,7 @@
 //! that knows clap and indicatif.
 
 mod args;
+mod compare;
 mod crypto;
 mod dry_run;
 mod exit;
@@ -44,6 +45,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Every allowed suite against one endpoint, compared
     Suites(Box<suites::SuitesArgs>),
+    /// Documents of one kind side by side: CPUs, releases, days
+    Compare(compare::CompareArgs),
     /// AEAD and handshake primitives on this CPU, by library; no network
     Crypto(crypto::CryptoArgs),
     /// The embedded HTTPS endpoint alone: nine suites, RSA and ECDSA certificates, until Ctrl-C or SIGTERM
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
         None => trial::execute(&trial),
         Some(Command::Run(args)) => run::execute(&args),
         Some(Command::Suites(args)) => suites::execute(&args),
+        Some(Command::Compare(args)) => compare::execute(&args),
         Some(Command::Crypto(args)) => crypto::execute(&args),
         Some(Command::Serve(args)) => serve::execute(&args),
         Some(Command::Report(args)) => report::execute(&args),

@@ -27,18 +27,22 @@ pub(super) fn folder(args: &OutputArgs, command: &str, host: &str) -> Result<Res
     })
 }
 
-/// Writes `document` as `result.json`.
-pub(super) fn write_document(folder: &ResultsFolder, document: &impl Serialize) -> Result<(), FolderError> {
-    folder.write(DOCUMENT, |out| json(document, out)).map(|_| ())
-}
-
 /// Writes a run's document and its CSV files.
 pub(super) fn write_run(folder: &ResultsFolder, document: &RunDocument) -> Result<(), FolderError> {
-    write_document(folder, document)?;
-    folder.write("summary.csv", |out| report::csv::summary(document, out))?;
-    folder.write("series.csv", |out| report::csv::series(document, out))?;
-    folder.write("quantiles.csv", |out| report::csv::quantiles(document, out))?;
-    Ok(())
+    folder.write_all(&[
+        (DOCUMENT, &|out| json(document, out)),
+        ("summary.csv", &|out| report::csv::summary(document, out)),
+        ("series.csv", &|out| report::csv::series(document, out)),
+        ("quantiles.csv", &|out| report::csv::quantiles(document, out)),
+    ])
+}
+
+/// Prints what was measured all the same where it could not be written, if it is to be printed at all: it would be lost.
+pub(super) fn not_written(error: &FolderError, wants_json: bool, document: &impl Serialize) -> Failed {
+    if wants_json && let Err(failed) = print_json(document) {
+        return failed;
+    }
+    Failed::could_not_run(error)
 }
 
 /// Prints `document` on stdout as JSON.
@@ -46,7 +50,8 @@ pub(super) fn print_json(document: &impl Serialize) -> Result<(), Failed> {
     print(|out| json(document, out))
 }
 
-fn json(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+/// Writes `document` as JSON.
+pub(super) fn json(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, document)?;
     out.write_all(b"\n")
 }

@@ -105,7 +105,7 @@ fn load_and_write(
     for shortfall in shortfalls(plan, addresses.used.len()) {
         output::warn(&shortfall.text);
     }
-    let stop = signals::stop_on_signal()?;
+    let stop = signals::stop_on_signal(folder)?;
     let apart = are_apart(&addresses, server);
     let server = server.map(ServerProcess::metered);
     let around = Surroundings { material, addresses: &addresses, server, apart, stop: &stop };
@@ -117,7 +117,7 @@ fn load_and_write(
     if let Some(why) = material.key_log_failure() {
         output::warn(&format!("--key-log: {why}"));
     }
-    output::write_run(folder, &document).map_err(Failed::could_not_run)?;
+    output::write_run(folder, &document).map_err(|error| output::not_written(&error, args.output.json, &document))?;
     Ok(document)
 }
 

@@ -7,19 +7,22 @@ use signal_hook::iterator::Signals;
 
 use super::exit::{Failed, INTERRUPTED_TWICE};
 use crate::engine::control::StopFlag;
+use crate::record::folder::ResultsFolder;
 
-/// A flag that the first SIGINT or SIGTERM raises; the second exits.
-pub(super) fn stop_on_signal() -> Result<StopFlag, Failed> {
+/// A flag that the first SIGINT or SIGTERM raises; the second exits, and leaves no empty `folder`.
+pub(super) fn stop_on_signal(folder: &ResultsFolder) -> Result<StopFlag, Failed> {
     let stop = StopFlag::default();
-    watch(stop.clone()).map_err(|error| Failed::could_not_run(format!("cannot watch for signals: {error}")))?;
+    watch(stop.clone(), folder.clone())
+        .map_err(|error| Failed::could_not_run(format!("cannot watch for signals: {error}")))?;
     Ok(stop)
 }
 
-fn watch(stop: StopFlag) -> io::Result<()> {
+fn watch(stop: StopFlag, folder: ResultsFolder) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for _ in signals.forever() {
             if stop.is_raised() {
+                folder.discard();
                 std::process::exit(INTERRUPTED_TWICE);
             }
             stop.raise();

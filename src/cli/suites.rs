@@ -16,7 +16,7 @@ use crate::experiment::suites::{self, CannotCompare, Step, Surroundings};
 use crate::host::limits;
 use crate::model::suite::Suite;
 use crate::model::suites::{Objects, SuitesChoice, SuitesPlan, WorkloadKind};
-use crate::record::folder::ResultsFolder;
+use crate::record::folder::{DOCUMENT, ResultsFolder};
 use crate::record::suites::SuitesDocument;
 use crate::report;
 use crate::units::{ByteCount, Percent};
@@ -114,7 +114,7 @@ fn compare_and_write(
     for (address, why) in &addresses.dropped {
         output::warn(&format!("{address} does not answer ({why}) and is left out"));
     }
-    let stop = signals::stop_on_signal()?;
+    let stop = signals::stop_on_signal(folder)?;
     let apart = are_apart(&addresses, server);
     let server = server.map(ServerProcess::metered);
     let around = Surroundings { addresses: &addresses, server, apart, stop: &stop };
@@ -125,9 +125,11 @@ fn compare_and_write(
         CannotCompare::Setup(error) => Failed::could_not_run(error),
         error => Failed::could_not_run(format!("{url}: {error}")),
     })?;
-    let written = output::write_document(folder, &document)
-        .and_then(|()| folder.write("suites.csv", |out| report::suites::csv(&document, out)));
-    written.map_err(Failed::could_not_run)?;
+    let written = folder.write_all(&[
+        (DOCUMENT, &|out| output::json(&document, out)),
+        ("suites.csv", &|out| report::suites::csv(&document, out)),
+    ]);
+    written.map_err(|error| output::not_written(&error, args.output.json, &document))?;
     Ok(document)
 }
 

@@ -1,5 +1,6 @@
 //! `shakedown` without a command: the trial of the embedded endpoint. A demonstration, not a verdict: it exits with 0 when it worked.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -7,8 +8,10 @@ use clap::Args;
 
 use super::args::OutputArgs;
 use super::exit::Failed;
-use super::{load, output, signals, suites};
-use crate::experiment::trial;
+use super::{crypto, load, output, signals, suites};
+use crate::experiment::trial::{self, Step};
+use crate::record::folder::{DOCUMENT, Filler, FolderError, ResultsFolder};
+use crate::record::trial::TrialDocument;
 use crate::report;
 
 /// What the trial takes.
@@ -38,10 +41,17 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
         no_progress: false,
     };
     let folder = output::folder(&output, "trial", "localhost")?;
-    let stop = signals::stop_on_signal()?;
-    let bar = suites::bar(!args.quiet);
-    let result = trial::run(load::fresh_seed(), &stop, &mut |step| suites::show(&bar, &step));
-    bar.finish_and_clear();
+    let stop = signals::stop_on_signal(&folder)?;
+    let (of_suites, of_crypto) = (suites::bar(!args.quiet), crypto::bar(!args.quiet));
+    let result = trial::run(load::fresh_seed(), &stop, &mut |step| match step {
+        Step::Suites(step) => suites::show(&of_suites, &step),
+        Step::Crypto(step) => {
+            of_suites.finish_and_clear();
+            crypto::show(&of_crypto, &step);
+        }
+    });
+    of_suites.finish_and_clear();
+    of_crypto.finish_and_clear();
     let document = match result {
         Ok(document) => document,
         Err(error) => {
@@ -49,9 +59,7 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
             return Err(Failed::could_not_run(error));
         }
     };
-    let written = output::write_document(&folder, &document)
-        .and_then(|()| folder.write("suites.csv", |out| report::suites::csv(&document.suites, out)));
-    written.map_err(Failed::could_not_run)?;
+    write(&folder, &document).map_err(|error| output::not_written(&error, args.json, &document))?;
     if args.json {
         output::print_json(&document)?;
     } else if !args.quiet {
@@ -61,4 +69,15 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
         })?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn write(folder: &ResultsFolder, document: &TrialDocument) -> Result<(), FolderError> {
+    let json = |out: &mut dyn Write| output::json(document, out);
+    let suites = |out: &mut dyn Write| report::suites::csv(&document.suites, out);
+    let mut files: Vec<(&str, Filler<'_>)> = vec![(DOCUMENT, &json), ("suites.csv", &suites)];
+    let crypto = document.crypto.as_ref().map(|crypto| move |out: &mut dyn Write| report::crypto::csv(crypto, out));
+    if let Some(crypto) = &crypto {
+        files.push(("crypto.csv", crypto));
+    }
+    folder.write_all(&files)
 }

@@ -12,6 +12,7 @@ use rustls::pki_types::ServerName;
 use super::clock::{Clock, Ns};
 use super::control::StopFlag;
 use super::ledger::{Failures, Ledger, Metric, Slice};
+use super::opening::may_pass;
 use super::outcome::{CannotRun, Outcome, Second, WorkerOutcome};
 use super::shared::{Report, Shared};
 use super::worker::{Worker, WorkerResult};
@@ -24,7 +25,8 @@ use crate::tls::config::ClientMaterial;
 /// Batches kept for the intervals.
 const BATCHES: usize = 64;
 
-/// Failed attempts, with no success in the whole run, after which it is given up.
+/// Failed attempts, with no success in the whole run, after which it is given up: at once where trying again would not help, else when
+/// every attempt has had the time of `--connect-timeout`.
 const HOPELESS: u64 = 8;
 
 /// Refused resumptions, with none accepted in the whole run, after which a run that asks for nothing else is given up. More than may be
@@ -136,6 +138,8 @@ struct Coordinator<'a, 'p> {
     /// Workers whose window is over.
     closed: usize,
     early_failures: Failures,
+    /// Those of them that would fail again.
+    lasting_failures: u64,
     /// Resumptions refused before any was accepted, and whether the run was given up for it.
     refused: u64,
     never_resumed: bool,
@@ -163,6 +167,7 @@ impl<'a, 'p> Coordinator<'a, 'p> {
             window_closed: false,
             closed: 0,
             early_failures: Failures::default(),
+            lasting_failures: 0,
             refused: 0,
             never_resumed: false,
             no_ticket: None,
@@ -221,7 +226,14 @@ impl<'a, 'p> Coordinator<'a, 'p> {
             Report::Tail(slice) => self.tail.merge(&slice),
             Report::FailedBeforeAny(failure) => {
                 self.early_failures.add(&failure, 1);
-                if self.hopeless() && self.early_failures.total() >= HOPELESS {
+                self.lasting_failures += u64::from(!may_pass(&failure));
+                let patience = self.shared.plan.load.connect_timeout.as_nanos() as Ns;
+                let counted = if self.shared.clock.now() < patience {
+                    self.lasting_failures
+                } else {
+                    self.early_failures.total()
+                };
+                if self.hopeless() && counted >= HOPELESS {
                     self.shared.stop.raise();
                 }
             }

@@ -5,10 +5,11 @@ use std::io::{self, Read, Write};
 use mio::event::Event;
 
 use super::address::{connect_failure, io_failure};
+use super::agreed::{Shown, as_asked};
 use super::clock::Ns;
 use super::dispatch::from_token;
 use super::ledger::{Metric, NegotiatedKey};
-use super::session::{Agreed, Progress, Session};
+use super::session::{Progress, Session};
 use super::slot::{Connection, Purpose, Stage};
 use super::worker::{Phase, Worker};
 use crate::http::response::{Progress as Reading, Response};
@@ -277,7 +278,9 @@ impl Worker<'_> {
         self.shared.note_connected();
         let connection = self.connection(slot);
         let (mark, purpose) = (connection.mark, connection.purpose);
-        let agreed = match self.check_agreed(session_of(&self.slots[slot].connection)) {
+        let session = session_of(&self.slots[slot].connection);
+        let shown = Shown { key_type: session.peer_key_type(), alpn: session.alpn() };
+        let agreed = match as_asked(&self.shared.plan.tls, session.agreed(), shown) {
             Ok(agreed) => agreed,
             Err(failure) => return self.fail(slot, &failure, now),
         };
@@ -334,30 +337,6 @@ impl Worker<'_> {
             self.set_deadline(slot, now + TICKET_PATIENCE);
         } else {
             self.close_in_order(slot, now);
-        }
-    }
-
-    /// What was negotiated, if it is what the plan asked for.
-    fn check_agreed(&self, session: &Session) -> Result<Agreed, Failure> {
-        let other = |detail: String| Failure::new(FailureKind::NegotiatedOther, detail);
-        let plan = &self.shared.plan.tls;
-        let agreed = session.agreed().ok_or_else(|| other("a suite that cannot be named".to_owned()))?;
-        if !plan.suites().contains(&agreed.suite) || !plan.versions().contains(&agreed.version) {
-            return Err(other(format!("{} with {}", agreed.version, agreed.suite)));
-        }
-        if let Some(group) = agreed.group.filter(|group| !plan.groups().contains(group)) {
-            return Err(other(format!("group {group}")));
-        }
-        if let (Some(wanted), Some(shown)) = (plan.cert_type(), session.peer_key_type())
-            && wanted != shown
-        {
-            return Err(other(format!("certificate of type {shown}")));
-        }
-        match session.alpn() {
-            Some(protocol) if protocol != b"http/1.1" => {
-                Err(other(format!("ALPN {}", String::from_utf8_lossy(protocol))))
-            }
-            _ => Ok(agreed),
         }
     }
 

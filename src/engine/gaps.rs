@@ -109,7 +109,8 @@ impl GapWatch {
 
     /// The worker worked from `woke` until `now`, without waiting.
     pub(super) fn worked(&mut self, woke: Ns, now: Ns) {
-        let worked = now - woke;
+        // The window may have opened since: what was before is not part of it.
+        let worked = now.saturating_sub(woke.max(self.mark.at));
         self.worked_since += worked;
         self.worked += worked;
         if self.recording && now - self.mark.at >= READING {
@@ -211,6 +212,20 @@ mod tests {
         let usage = watch.finish();
         assert!(usage.gaps.max_ns().unwrap() > 40_000_000, "{:?}", usage.gaps.max_ns());
         assert!(usage.busy >= Duration::from_millis(80));
+    }
+
+    #[test]
+    fn work_from_before_the_window_is_no_gap_in_it() {
+        let clock = Clock::start();
+        let mut watch = GapWatch::new(&clock);
+        let woke = clock.now();
+        // Half a second of one batch of events, then the window opens within it.
+        watch.open_window(woke + 500_000_000);
+        watch.worked(woke, woke + 500_010_000);
+        watch.close_window(woke + 501_000_000);
+        let usage = watch.finish();
+        assert!(usage.busy < Duration::from_millis(100), "{:?}", usage.busy);
+        assert!(usage.gaps.max_ns().is_none_or(|ns| ns < 400_000_000), "{:?}", usage.gaps.max_ns());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! recorders and its TLS configurations; nothing is shared on the hot path. [`run`] is the one way in.
 
 mod address;
+mod agreed;
 mod clock;
 pub mod control;
 mod coordinator;

@@ -32,7 +32,7 @@ pub(super) struct Opening {
 }
 
 /// Whether a failure may be gone at the next attempt.
-fn may_pass(failure: &Failure) -> bool {
+pub(super) fn may_pass(failure: &Failure) -> bool {
     matches!(
         failure.kind,
         FailureKind::ConnectTimeout

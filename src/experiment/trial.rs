@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::crypto::{self, CryptoChoice, CryptoError, CryptoPlan, QUICK_BUDGET};
 use super::run::{self, MeteredServer};
 use super::suites::{self, CannotCompare, Surroundings};
 use crate::engine::Addresses;
@@ -16,10 +17,17 @@ use crate::model::request::RequestPlan;
 use crate::model::suites::{Objects, SuitesChoice, SuitesPlan, WorkloadKind};
 use crate::model::target::{HttpsUrl, Target};
 use crate::model::tls::{TlsChoice, TlsPlan, Trust};
+use crate::record::crypto::CryptoDocument;
 use crate::record::trial::{SCHEMA, TrialDocument};
 use crate::target::{Config, Server, ca};
 
-pub use super::suites::Step;
+/// What the trial tells while it goes.
+pub enum Step<'a> {
+    /// Something of the comparison of suites.
+    Suites(suites::Step<'a>),
+    /// Something of the measurement of cryptography.
+    Crypto(crypto::Step<'a>),
+}
 
 /// Connections of each run; enough to keep one core of server busy.
 const CONNECTIONS: usize = 16;
@@ -49,6 +57,9 @@ pub enum TrialError {
     /// Nothing could be compared.
     #[error(transparent)]
     Comparison(#[from] CannotCompare),
+    /// The cryptography could not be measured.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
 }
 
 /// Makes the trial. The generator runs on this process's first core and the endpoint on its second, where there are two.
@@ -69,17 +80,27 @@ pub fn run(seed: u64, stop: &StopFlag, observe: &mut dyn FnMut(Step<'_>)) -> Res
     let metered = MeteredServer { cpu: &cpu, resolution: Duration::from_nanos(1), source: "embedded" };
     let addresses = Addresses { used: vec![server.addr()], dropped: Vec::new() };
     let around = Surroundings { addresses: &addresses, server: Some(metered), apart: two_cores, stop };
-    let suites = suites::run(&plan, &around, observe)?;
+    let suites = suites::run(&plan, &around, &mut |step| observe(Step::Suites(step)))?;
     server.stop();
+    let crypto = if stop.is_raised() { None } else { Some(measure_crypto(seed, stop, observe)?) };
     Ok(TrialDocument {
         schema: SCHEMA.to_owned(),
         tool: run::tool(plan.tls().provider()),
         host: host::facts::read(),
         started_at: run::stamp(started_at),
-        interrupted: suites.interrupted,
+        interrupted: stop.is_raised(),
         cores: two_cores.then_some((0, 1)),
         suites,
+        crypto,
     })
+}
+
+/// A quick look at the cryptography by itself.
+fn measure_crypto(seed: u64, stop: &StopFlag, observe: &mut dyn FnMut(Step<'_>)) -> Result<CryptoDocument, TrialError> {
+    let choice = CryptoChoice { budget: Some(QUICK_BUDGET), seed: Some(seed), ..CryptoChoice::default() };
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let plan = CryptoPlan::new(choice, cores, seed).map_err(TrialError::Plan)?;
+    Ok(crypto::run(&plan, stop, &mut |step| observe(Step::Crypto(step)))?)
 }
 
 /// Every suite once, under each workload, at full load only.

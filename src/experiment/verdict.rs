@@ -27,6 +27,10 @@ const LAG_FLOOR_NS: f64 = 1e6;
 /// Gaps as long as the tolerated lateness may take this share of the window: the share that a 99th percentile leaves out.
 const GAP_SHARE: f64 = 0.01;
 
+/// A single gap as long as this voids a run, however long the run is, if it is above the tolerated lateness too: in a long run it is less
+/// than a p99 would leave out, and the whole of what lies beyond.
+const LONG_GAP_NS: u64 = 100_000_000;
+
 /// Noticeable gaps of any length may take this share. A worker that is starved inflates the very latencies that the tolerated lateness
 /// is taken from, so that there must be a bound that does not depend on them.
 const STARVED_SHARE: f64 = 0.1;
@@ -42,7 +46,7 @@ pub fn judge(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, apart: bo
         valid: reasons.is_empty(),
         limited_by: (busiest >= BUSY_LIMIT).then(|| "client".to_owned()),
         reasons,
-        warnings: warnings(plan, outcome, apart),
+        warnings: warnings(plan, outcome, latencies, apart),
     }
 }
 
@@ -124,8 +128,10 @@ fn scheduling_gaps(outcome: &Outcome, tolerated: f64) -> Option<Remark> {
     let (share, longest) = worked
         .filter_map(|worker| {
             let (long, all) = (lost(worker, tolerated), lost(worker, 0.0));
-            let share = if all > STARVED_SHARE { Some(all) } else { Some(long).filter(|long| *long > GAP_SHARE) };
-            Some((share?, worker.gaps.max_ns().unwrap_or(0)))
+            let longest = worker.gaps.max_ns().unwrap_or(0);
+            let too_long = longest >= LONG_GAP_NS && longest as f64 >= tolerated;
+            let share = if all > STARVED_SHARE { all } else { long };
+            (all > STARVED_SHARE || long > GAP_SHARE || too_long).then_some((share, longest))
         })
         .max_by(|a, b| a.0.total_cmp(&b.0))?;
     let text = format!(
@@ -162,7 +168,7 @@ fn local_limits(plan: &RunPlan, outcome: &Outcome) -> Vec<Remark> {
     reasons
 }
 
-fn warnings(plan: &RunPlan, outcome: &Outcome, apart: bool) -> Vec<Remark> {
+fn warnings(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, apart: bool) -> Vec<Remark> {
     let mut warnings = Vec::new();
     let mut warn = |code: &str, text: String| warnings.push(remark(code, text));
     let counts = &outcome.ledger.counts;
@@ -210,6 +216,9 @@ fn warnings(plan: &RunPlan, outcome: &Outcome, apart: bool) -> Vec<Remark> {
     if let Some(text) = behind_schedule(plan, outcome) {
         warn("behind_schedule", text);
     }
+    if let Some(text) = late_tail(outcome, latencies) {
+        warn("late_tail", text);
+    }
     if let Some(gap) = longest_gap(outcome) {
         warn(
             "gap",
@@ -237,6 +246,21 @@ fn behind_schedule(plan: &RunPlan, outcome: &Outcome) -> Option<String> {
     (window > 0.0 && counts.succeeded == counts.attempted && achieved < 0.99 - 3.0 / offered.sqrt()).then(|| {
         format!("only {} of the offered rate was completed within the window: a queue grew", units::share(achieved))
     })
+}
+
+/// Quantiles above p99 of `response` of which more than the tolerated share may be the generator's own lateness: the verdict speaks of p99.
+fn late_tail(outcome: &Outcome, latencies: &Latencies) -> Option<String> {
+    let lags = outcome.ledger.latencies[Metric::DispatchLag as usize].histogram();
+    let response = latencies.response.as_ref()?;
+    let late = response.quantiles.iter().filter(|record| record.q > 0.99).filter_map(|record| {
+        let lag = lags.value_at_quantile(record.q) as f64;
+        (!lags.is_empty() && lag > (LAG_SHARE * record.ns? as f64).max(LAG_FLOOR_NS)).then_some((record.q, lag))
+    });
+    let names: Vec<_> = late
+        .map(|(q, lag)| format!("{} (arrivals up to {} late)", units::quantile_name(q), units::time(lag)))
+        .collect();
+    (!names.is_empty())
+        .then(|| format!("of the response times at {}, much may be the generator's own lateness", names.join(" and ")))
 }
 
 /// The longest gap, where it exceeds half of the longest latency that was measured and a millisecond.

@@ -56,8 +56,11 @@ impl FolderError {
     }
 }
 
+/// What writes a file's content.
+pub type Filler<'a> = &'a dyn Fn(&mut dyn Write) -> io::Result<()>;
+
 /// A folder that exists and can be written to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ResultsFolder {
     path: PathBuf,
     /// The folders that did not exist before, outermost first.
@@ -132,34 +135,45 @@ impl ResultsFolder {
         &self.path
     }
 
-    /// Writes the file `name` by calling `fill`: under a temporary name, flushed to the disk, and renamed when complete, so
-    /// that no reader ever sees half of it. Returns its path.
+    /// Writes one file, and returns its path; see [`ResultsFolder::write_all`].
     ///
     /// # Errors
-    /// [`FolderError::Io`], where `fill` or the disk failed; the file is then as it was before.
-    pub fn write(
-        &self,
-        name: &str,
-        fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<PathBuf, FolderError> {
-        let path = self.path.join(name);
-        self.write_whole(name, &path, fill).map_err(FolderError::io("write", &path))?;
-        Ok(path)
+    /// [`FolderError::Io`]; the file is then as it was before.
+    pub fn write(&self, name: &str, fill: impl Fn(&mut dyn Write) -> io::Result<()>) -> Result<PathBuf, FolderError> {
+        self.write_all(&[(name, &fill)])?;
+        Ok(self.path.join(name))
     }
 
-    fn write_whole(
-        &self,
-        name: &str,
-        path: &Path,
-        fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let mut file = BufWriter::new(self.temporary(name)?);
-        fill(&mut file)?;
-        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    /// Writes files by calling what fills them: all under temporary names, flushed to the disk, and then all renamed, so that no reader
+    /// ever sees half of one, and a disk that is full leaves none of them.
+    ///
+    /// # Errors
+    /// [`FolderError::Io`], where a filler or the disk failed; the files are then as they were before.
+    pub fn write_all(&self, files: &[(&str, Filler<'_>)]) -> Result<(), FolderError> {
+        let mut complete = Vec::with_capacity(files.len());
+        for (name, fill) in files {
+            let path = self.path.join(name);
+            let file = self.complete(name, fill).map_err(FolderError::io("write", &path))?;
+            complete.push((file, path));
+        }
+        for (file, path) in complete {
+            file.persist(&path).map_err(|error| FolderError::io("write", &path)(error.error))?;
+        }
+        // The new names are safe only when the folder itself is on the disk.
+        let synced = fs::File::open(&self.path).and_then(|folder| folder.sync_all());
+        synced.map_err(FolderError::io("write to", &self.path))
+    }
+
+    /// A temporary file with all that `fill` writes, on the disk.
+    fn complete(&self, name: &str, fill: Filler<'_>) -> io::Result<tempfile::NamedTempFile> {
+        let file = self.temporary(name)?;
+        // By way of the plain file: errors of tempfile's own would name the temporary one.
+        let mut out = BufWriter::new(file.as_file());
+        fill(&mut out)?;
+        out.flush()?;
+        drop(out);
         file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        // The new name is safe only when the folder itself is on the disk.
-        fs::File::open(&self.path)?.sync_all()
+        Ok(file)
     }
 
     fn temporary(&self, name: &str) -> io::Result<tempfile::NamedTempFile> {
@@ -172,12 +186,12 @@ impl ResultsFolder {
 
     /// Proves that files can be written here, before a run that would otherwise be lost.
     fn probe(&self) -> Result<(), FolderError> {
-        let written = self.temporary("probe").and_then(|mut file| file.write_all(b"probe"));
+        let written = self.temporary("probe").and_then(|file| file.as_file().write_all(b"probe"));
         written.map_err(FolderError::io("write to", &self.path))
     }
 
     /// Removes again what was created for this run, as far as it is empty: for a run that could not start.
-    pub fn discard(self) {
+    pub fn discard(&self) {
         for folder in self.created.iter().rev() {
             // Refused where something is in it: then it stays.
             if fs::remove_dir(folder).is_err() {
@@ -374,6 +388,19 @@ mod tests {
         let names: Vec<_> = fs::read_dir(base.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["result.json"], "no temporary file stays");
         assert_eq!(fs::read(base.path().join("result.json")).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn files_are_written_together_or_not_at_all() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = ResultsFolder::create(base.path(), false).unwrap();
+        let full: Filler<'_> = &|_| Err(io::Error::from(io::ErrorKind::StorageFull));
+        let fine: Filler<'_> = &|out| out.write_all(b"fine");
+        let error = folder.write_all(&[("result.json", fine), ("summary.csv", full)]).unwrap_err().to_string();
+        assert!(error.contains("summary.csv:") && !error.contains(".summary.csv."), "{error}");
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0, "a result without its tables would look whole");
+        folder.write_all(&[("result.json", fine), ("summary.csv", fine)]).unwrap();
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::crypto::CryptoDocument;
 use super::run::{Host, Tool};
 use super::suites::SuitesDocument;
 
@@ -25,4 +26,6 @@ pub struct TrialDocument {
     pub cores: Option<(usize, usize)>,
     /// Every suite against the endpoint, compared.
     pub suites: SuitesDocument,
+    /// What this processor makes of the cryptography by itself; null where the trial was ended before.
+    pub crypto: Option<CryptoDocument>,
 }

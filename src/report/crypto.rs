@@ -45,11 +45,30 @@ pub fn text(document: &CryptoDocument, out: &mut dyn io::Write) -> io::Result<()
     }
     page.gap();
     notes(&mut page, document);
+    advice(&mut page, document);
+    footer(&mut page, document);
+    out.write_all(page.finish().as_bytes())
+}
+
+/// Writes the part of it that most readers look for: records by one thread, and the advice.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn brief(document: &CryptoDocument, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut page = Page::default();
+    machine(&mut page, document);
+    page.gap();
+    aead(&mut page, document, 1);
+    page.gap();
+    notes(&mut page, document);
+    advice(&mut page, document);
+    out.write_all(page.finish().as_bytes())
+}
+
+fn advice(page: &mut Page, document: &CryptoDocument) {
     for (label, remark) in ["ADVICE"].into_iter().chain(std::iter::repeat("")).zip(&document.advice) {
         page.line(label, &remark.text);
     }
-    footer(&mut page, document);
-    out.write_all(page.finish().as_bytes())
 }
 
 fn machine(page: &mut Page, document: &CryptoDocument) {

@@ -4,8 +4,10 @@
 use std::io;
 use std::path::Path;
 
-use super::{crypto, csv, suites, text};
+use super::{compare, crypto, csv, suites, text};
+use crate::experiment::compare::fixture as compared;
 use crate::record;
+use crate::record::compare::CompareDocument;
 use crate::record::crypto::CryptoDocument;
 use crate::record::fixture;
 use crate::record::run::RunDocument;
@@ -32,7 +34,7 @@ fn each_format_is_as_it_was() {
         ("run-handshakes", fixture::handshakes()),
     ];
     for (folder, document) in &documents {
-        compare(folder, document, &formats);
+        hold(folder, document, &formats);
     }
 }
 
@@ -43,8 +45,8 @@ fn each_format_of_suites_is_as_it_was() {
         out.write_all(b"\n")
     };
     let formats = [("result.json", json), ("summary.txt", suites::text), ("suites.csv", suites::csv)];
-    compare("suites", &fixture::suites(), &formats);
-    compare("suites-untrusted", &fixture::untrusted_suites(), &formats);
+    hold("suites", &fixture::suites(), &formats);
+    hold("suites-untrusted", &fixture::untrusted_suites(), &formats);
 }
 
 #[test]
@@ -54,11 +56,27 @@ fn each_format_of_crypto_is_as_it_was() {
         out.write_all(b"\n")
     };
     let formats = [("result.json", json), ("summary.txt", crypto::text), ("crypto.csv", crypto::csv)];
-    compare("crypto", &record::crypto::fixture::document(), &formats);
+    hold("crypto", &record::crypto::fixture::document(), &formats);
+}
+
+#[test]
+fn each_format_of_a_comparison_is_as_it_was() {
+    let json: Render<CompareDocument> = |document, out| {
+        serde_json::to_writer_pretty(&mut *out, document)?;
+        out.write_all(b"\n")
+    };
+    let formats = [("result.json", json), ("summary.txt", compare::text), ("compare.csv", compare::csv)];
+    for (folder, document) in compared::all() {
+        let mut text = Vec::new();
+        compare::text(&document, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        hold(folder, &document, &formats);
+    }
 }
 
 /// Holds what each of `formats` makes of `document` against the file of that name in `folder`.
-fn compare<D>(folder: &str, document: &D, formats: &[(&str, Render<D>)]) {
+fn hold<D>(folder: &str, document: &D, formats: &[(&str, Render<D>)]) {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut differing = Vec::new();
     for (name, render) in formats {

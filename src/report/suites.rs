@@ -224,6 +224,23 @@ fn with_certificate(suite: Suite, certificate: KeyType) -> String {
     }
 }
 
+/// The same, shorter, for tables with many columns.
+pub(super) fn arm_name(suite: Suite, certificate: KeyType) -> String {
+    if suite.key_type().is_some() {
+        return suite.openssl().to_owned();
+    }
+    format!("{} {}", suite_name(suite), if certificate == KeyType::Rsa { "RSA" } else { "ECDSA" })
+}
+
+/// A suite's name, shorter where it is one of TLS 1.3.
+pub(super) fn suite_name(suite: Suite) -> String {
+    if suite.key_type().is_some() {
+        return suite.openssl().to_owned();
+    }
+    let short = suite.iana().trim_start_matches("TLS_").trim_end_matches("_SHA256").trim_end_matches("_SHA384");
+    format!("1.3 {short}")
+}
+
 /// With a digit more where two would hide on which side of 1 the interval lies.
 fn ratio(versus: &Versus) -> String {
     match (versus.ratio, versus.low, versus.high) {

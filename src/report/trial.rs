@@ -3,7 +3,7 @@
 use std::io;
 
 use super::layout::Page;
-use super::suites;
+use super::{crypto, suites};
 use crate::record::trial::TrialDocument;
 
 /// Writes the trial for people: UTF-8, at most 100 columns.
@@ -26,10 +26,15 @@ pub fn text(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()>
     page.gap();
     out.write_all(page.finish().as_bytes())?;
     suites::text(&document.suites, out)?;
+    if let Some(document) = &document.crypto {
+        writeln!(out)?;
+        crypto::brief(document, out)?;
+    }
     let mut page = Page::default();
     page.gap();
     page.line("next", "shakedown run https://… loads an endpoint of yours and says how long its users wait");
     page.line("", "shakedown suites https://… compares the suites there, with more rounds and response times");
+    page.line("", "shakedown crypto measures public keys, handshakes and several threads too, and takes a minute");
     page.line("", "shakedown serve is this endpoint alone; docs/measurement.md says what each figure means");
     out.write_all(page.finish().as_bytes())
 }

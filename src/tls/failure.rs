@@ -112,9 +112,11 @@ fn moment(time: UnixTime) -> String {
 }
 
 /// `DnsName("a.example")` and `IpAddress(10.0.0.1)`, as webpki writes names, without their wrapping.
-fn bare_name(name: &str) -> &str {
-    let Some((_, inner)) = name.split_once('(') else { return name };
-    inner.trim_end_matches(')').trim_matches('"')
+fn bare_name(name: &str) -> String {
+    let Some((_, inner)) = name.split_once('(') else { return name.to_owned() };
+    let inner = inner.trim_end_matches(')').trim_matches('"');
+    // An address is written as addresses are: the library has `0::1` for `::1`.
+    inner.parse::<std::net::IpAddr>().map_or_else(|_| inner.to_owned(), |ip| ip.to_string())
 }
 
 /// `SelectedUnofferedCipherSuite` as "selected unoffered cipher suite"; text that has spaces already stays as it is.

@@ -54,40 +54,46 @@ impl Opener {
     }
 }
 
-// As in sealing: by index, so that nothing but the library's function is called.
+// As in sealing, in the form that costs least beside the library's function.
 
 fn by_aws_lc_tls(records: &mut Records, key: &lc::TlsRecordOpeningKey) -> bool {
-    let (mut index, count) = (0, records.count());
-    while index < count {
-        let nonce = lc::Nonce::assume_unique_for_key(nonce(index as u64));
-        if key.open_in_place(nonce, lc::Aad::from(AAD), records.record(index)).is_err() {
+    let (wire, stride) = (records.wire, records.stride);
+    let (mut rest, mut seq) = (records.bytes.as_mut_slice(), 0);
+    while rest.len() >= stride {
+        let (record, tail) = rest.split_at_mut(stride);
+        let nonce = lc::Nonce::assume_unique_for_key(nonce(seq));
+        if key.open_in_place(nonce, lc::Aad::from(AAD), &mut record[..wire]).is_err() {
             return false;
         }
-        index += 1;
+        (rest, seq) = (tail, seq + 1);
     }
     true
 }
 
 fn by_aws_lc(records: &mut Records, key: &lc::LessSafeKey) -> bool {
-    let (mut index, count) = (0, records.count());
-    while index < count {
-        let nonce = lc::Nonce::assume_unique_for_key(nonce(index as u64));
-        if key.open_in_place(nonce, lc::Aad::from(AAD), records.record(index)).is_err() {
+    let (wire, stride) = (records.wire, records.stride);
+    let (mut rest, mut seq) = (records.bytes.as_mut_slice(), 0);
+    while rest.len() >= stride {
+        let (record, tail) = rest.split_at_mut(stride);
+        let nonce = lc::Nonce::assume_unique_for_key(nonce(seq));
+        if key.open_in_place(nonce, lc::Aad::from(AAD), &mut record[..wire]).is_err() {
             return false;
         }
-        index += 1;
+        (rest, seq) = (tail, seq + 1);
     }
     true
 }
 
 fn by_ring(records: &mut Records, key: &rg::LessSafeKey) -> bool {
-    let (mut index, count) = (0, records.count());
-    while index < count {
-        let nonce = rg::Nonce::assume_unique_for_key(nonce(index as u64));
-        if key.open_in_place(nonce, rg::Aad::from(AAD), records.record(index)).is_err() {
+    let (wire, stride) = (records.wire, records.stride);
+    let (mut rest, mut seq) = (records.bytes.as_mut_slice(), 0);
+    while rest.len() >= stride {
+        let (record, tail) = rest.split_at_mut(stride);
+        let nonce = rg::Nonce::assume_unique_for_key(nonce(seq));
+        if key.open_in_place(nonce, rg::Aad::from(AAD), &mut record[..wire]).is_err() {
             return false;
         }
-        index += 1;
+        (rest, seq) = (tail, seq + 1);
     }
     true
 }

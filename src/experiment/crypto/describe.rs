@@ -225,3 +225,47 @@ pub(super) fn warnings(document: &CryptoDocument) -> Vec<Remark> {
     }
     warnings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::crypto::{CoreFrequency, fixture};
+
+    #[test]
+    fn the_fastest_time_is_the_highest_rate() {
+        let ns: Vec<f64> = (1..=12).map(|i| f64::from(i) * 100.0).collect();
+        let speed = record_speed(1024, &ns).unwrap();
+        assert_eq!((speed.ns_per_record, speed.repetitions), (650.0, 12));
+        assert_eq!((speed.ns_per_record_low, speed.ns_per_record_high), (Some(300.0), Some(1000.0)));
+        let per_s = |ns: f64| 1024.0 * 1e9 / ns;
+        assert_eq!(speed.bytes_per_s, per_s(650.0));
+        assert_eq!((speed.bytes_per_s_low, speed.bytes_per_s_high), (Some(per_s(1000.0)), Some(per_s(300.0))));
+        let few = operation_speed(&ns[..5]).unwrap();
+        assert_eq!((few.ns, few.per_s, few.ns_low, few.ns_high), (300.0, 1e9 / 300.0, None, None));
+        assert!(record_speed(64, &[]).is_none() && operation_speed(&[]).is_none());
+    }
+
+    #[test]
+    fn a_reader_is_told_what_disturbed_the_figures_and_nothing_else() {
+        let codes = |document: &CryptoDocument| warnings(document).into_iter().map(|w| w.code).collect::<Vec<_>>();
+        let at = |mean_mhz| Some(CoreFrequency { min_mhz: mean_mhz, mean_mhz, max_mhz: mean_mhz });
+        let mut document = fixture::document();
+        document.cpu_share = CpuShare { one_thread: Some(0.96), several_threads: Some(1.0) };
+        document.frequency = FrequencyRecord { before: at(2000.0), after: at(2090.0) };
+        assert_eq!(codes(&document), [""; 0]);
+        document.cpu_share = CpuShare { one_thread: Some(0.94), several_threads: Some(0.5) };
+        document.frequency.after = at(1800.0);
+        document.plan.repetitions = 5;
+        assert_eq!(codes(&document), ["few_repetitions", "busy_machine", "busy_cores", "frequency"]);
+        let told = warnings(&document);
+        assert!(
+            told[2].text.contains("50 %") && told[3].text.contains("2000 MHz before and at 1800 MHz after"),
+            "{told:?}"
+        );
+        // Nothing is known: nothing is said.
+        document.cpu_share = CpuShare { one_thread: None, several_threads: None };
+        document.frequency.after = None;
+        document.plan.providers = vec![Library::OpenSsl];
+        assert_eq!(codes(&document), [""; 0]);
+    }
+}

@@ -100,6 +100,30 @@ fn long_gaps_void_the_run_from_a_hundredth_of_the_window_on() {
 }
 
 #[test]
+fn one_long_gap_voids_a_run_of_any_length() {
+    let plan = plan(None);
+    let hour = |gap_ns| {
+        let mut outcome = with_gaps(closed(MS), 0, 1, gap_ns);
+        outcome.workers.iter_mut().for_each(|worker| worker.watched = Duration::from_secs(3600));
+        reasons(&plan, &outcome)
+    };
+    assert_eq!(hour(500 * MS), ["scheduling_gap"]);
+    assert_eq!(hour(90 * MS), [""; 0]);
+    // Requests of ten seconds are not spoiled by half a second.
+    assert_eq!(reasons(&plan, &with_gaps(closed(10_000 * MS), 0, 1, 500 * MS)), [""; 0]);
+}
+
+#[test]
+fn a_tail_that_may_be_the_generators_own_is_told() {
+    let plan = plan(Some("1000/s"));
+    let outcome = open(5 * MS, 50, 8 * MS);
+    assert_eq!(reasons(&plan, &outcome), [""; 0]);
+    let told = verdict(&plan, &outcome).warnings;
+    assert_eq!(codes(&told), ["late_tail"]);
+    assert!(told[0].text.contains("p99.9 (") && !told[0].text.contains("p99 ("), "{}", told[0].text);
+}
+
+#[test]
 fn starvation_voids_the_run_although_it_inflates_what_it_is_held_against() {
     let plan = plan(None);
     // A tenth of the window in gaps of 3 ms, which have made the requests take 100 ms.

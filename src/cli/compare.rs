@@ -1,0 +1,148 @@
+//! `shakedown compare DOC DOC...`: documents of one kind side by side.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use time::OffsetDateTime;
+
+use super::args::OutputArgs;
+use super::exit::{Failed, INCONCLUSIVE, NO, one_line};
+use super::output;
+use crate::experiment::compare::{self, Documents, How};
+use crate::record::compare::{CompareDocument, Outcome};
+use crate::record::folder::{self, DOCUMENT, FolderError, ResultsFolder};
+use crate::record::{crypto, run, suites, trial};
+use crate::report;
+use crate::stats::compare::Tolerance;
+use crate::units::{self, Percent};
+
+const AFTER_HELP: &str = "\
+Examples:
+  shakedown compare results/before results/after
+      two runs: exit code 1 if a figure is surely worse by more than 5 %
+  shakedown compare epyc/ xeon/ graviton/ --anyway --out cpus
+      comparisons of suites on three CPUs: a table in the terminal, and compare.csv for a pivot table
+
+Exit codes: 0 nothing is worse by more than the tolerance; 1 something surely is; 2 wrong usage, or plans that differ;
+3 nobody can tell: a document is INVALID or not trusted, or an interval too wide; 4 a document cannot be read.";
+
+/// Documents of one kind side by side: CPUs, releases, days
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct CompareArgs {
+    /// Results folders, or the result.json in them; the others are compared with the first
+    #[arg(value_name = "DOC", required = true)]
+    documents: Vec<PathBuf>,
+    /// Compares documents whose plans differ, all the same; what differs is listed
+    #[arg(long)]
+    anyway: bool,
+    /// By how much a figure may be worse: what surely is by more is a regression
+    #[arg(long, value_name = "PERCENT", default_value = "5%", allow_hyphen_values = true)]
+    tolerance: Percent,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) fn execute(args: &CompareArgs) -> Result<ExitCode, Failed> {
+    let tolerance = Tolerance::new(args.tolerance.as_fraction())
+        .ok_or_else(|| Failed::usage(format!("--tolerance {}: name less than 100%", args.tolerance)))?;
+    if let [only] = args.documents.as_slice() {
+        let text = format!("DOC: {} stands alone; name at least two documents, the reference first", only.display());
+        return Err(Failed::Usage(text));
+    }
+    let documents = load(&args.documents)?;
+    let how = How { tolerance, anyway: args.anyway };
+    let document = compare::compare(&documents, how, OffsetDateTime::now_utc()).map_err(Failed::usage)?;
+    let kind = document.kind.trim_start_matches("shakedown.").split('/').next().unwrap_or_default().to_owned();
+    let folder = output::folder(&args.output, "compare", &kind)?;
+    if let Err(error) = write(&folder, &document) {
+        folder.discard();
+        return Err(output::not_written(&error, args.output.json, &document));
+    }
+    conclude(args, &document, &folder)
+}
+
+fn write(folder: &ResultsFolder, document: &CompareDocument) -> Result<(), FolderError> {
+    folder.write_all(&[
+        (DOCUMENT, &|out| output::json(document, out)),
+        ("compare.csv", &|out| report::compare::csv(document, out)),
+    ])
+}
+
+fn conclude(args: &CompareArgs, document: &CompareDocument, folder: &ResultsFolder) -> Result<ExitCode, Failed> {
+    if args.output.json {
+        output::print_json(document)?;
+    } else if !args.output.quiet {
+        output::print(|out| {
+            report::compare::text(document, out)?;
+            writeln!(out, "\nwritten to {}", folder.path().display())
+        })?;
+    }
+    // Where the table that says so is not shown, the exit code needs a word.
+    let (code, word) = match document.outcome {
+        Outcome::Pass => return Ok(ExitCode::SUCCESS),
+        Outcome::Regression => {
+            let more = units::share(document.plan.tolerance);
+            (NO, format!("REGRESSION: {} worse by more than {more}", report::compare::worse(document)))
+        }
+        Outcome::Inconclusive => {
+            let reasons: Vec<&str> = document.reasons.iter().map(|reason| reason.text.as_str()).collect();
+            (INCONCLUSIVE, format!("INCONCLUSIVE: {}", reasons.join("; ")))
+        }
+    };
+    if args.output.json || args.output.quiet {
+        eprintln!("{}", one_line(&word));
+    }
+    Ok(ExitCode::from(code))
+}
+
+/// Reads all documents, which must be of one kind.
+fn load(paths: &[PathBuf]) -> Result<Documents, Failed> {
+    let mut found: Vec<(&PathBuf, String)> = Vec::new();
+    for path in paths {
+        found.push((path, folder::schema_of(path).map_err(Failed::could_not_run)?));
+    }
+    let (first, schema) = &found[0];
+    let other = found.iter().find(|(_, other)| kind(other) != kind(schema));
+    if let Some((path, other)) = other {
+        return Err(Failed::usage(format!(
+            "{} is a {schema} and {} a {other}: name documents of one kind",
+            first.display(),
+            path.display()
+        )));
+    }
+    let named = |path: &Path| path.display().to_string();
+    match kind(schema) {
+        run::SCHEMA => Ok(Documents::Runs(each(&found, |path, _| Ok((named(path), folder::load_run(path)?)))?)),
+        suites::SCHEMA => {
+            Ok(Documents::Suites(each(&found, |path, schema| Ok((named(path), suites_of(path, schema)?)))?))
+        }
+        crypto::SCHEMA => {
+            Ok(Documents::Crypto(each(&found, |path, schema| Ok((named(path), folder::load(path, schema)?)))?))
+        }
+        _ => Err(Failed::usage(format!(
+            "{} is a {schema}, which cannot be compared: name documents of run, suites or crypto",
+            first.display()
+        ))),
+    }
+}
+
+/// What a document is compared as: a trial is a comparison of suites.
+fn kind(schema: &str) -> &str {
+    if schema == trial::SCHEMA { suites::SCHEMA } else { schema }
+}
+
+fn suites_of(path: &Path, schema: &str) -> Result<suites::SuitesDocument, folder::LoadError> {
+    if schema == trial::SCHEMA {
+        return Ok(folder::load::<trial::TrialDocument>(path, schema)?.suites);
+    }
+    folder::load(path, schema)
+}
+
+fn each<D>(
+    found: &[(&PathBuf, String)],
+    read: impl Fn(&Path, &str) -> Result<D, folder::LoadError>,
+) -> Result<Vec<D>, Failed> {
+    found.iter().map(|(path, schema)| read(path, schema)).collect::<Result<_, _>>().map_err(Failed::could_not_run)
+}

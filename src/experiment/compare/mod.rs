@@ -1,0 +1,168 @@
+//! Documents of one kind side by side, the first of them the reference: what differs between them, figure by figure, and whether
+//! any is surely worse. A pure function of the documents.
+
+mod crypto;
+mod judge;
+mod runs;
+mod settings;
+mod suites;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
+
+use time::OffsetDateTime;
+
+use super::run::stamp;
+use crate::record::compare::{
+    CompareDocument, ComparePlanRecord, Compared, Comparer, Differing, Figure, SCHEMA, Subject,
+};
+use crate::record::crypto::{self as crypto_record, CryptoDocument};
+use crate::record::run::{self, RunDocument};
+use crate::record::suites::{self as suites_record, SuitesDocument, Versus};
+use crate::stats::compare::Tolerance;
+use crate::stats::interval::CONFIDENCE;
+
+/// The documents that are compared, the reference first, each with the path it was read from.
+#[derive(Debug, Clone)]
+pub enum Documents {
+    /// Load runs.
+    Runs(Vec<(String, RunDocument)>),
+    /// Comparisons of suites.
+    Suites(Vec<(String, SuitesDocument)>),
+    /// Processors' cryptography.
+    Crypto(Vec<(String, CryptoDocument)>),
+}
+
+/// How to compare.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    /// A figure is worse, or better, where it surely differs by more than this.
+    pub tolerance: Tolerance,
+    /// Whether plans that differ are compared all the same.
+    pub anyway: bool,
+}
+
+/// Why documents cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotCompare {
+    /// What was measured is not the same thing.
+    #[error(
+        "the documents were not measured alike: {}; measure them alike, or add --anyway to compare them all the same",
+        settings::in_words(.0)
+    )]
+    PlansDiffer(Vec<Differing>),
+}
+
+/// One figure of one document, ready to be set beside those of the others.
+struct Measured {
+    subject: Subject,
+    measure: String,
+    higher_is_better: bool,
+    leading: bool,
+    /// Figures of one family are judged together.
+    family: &'static str,
+    figure: Figure,
+    condition: Condition,
+    /// Of a suite's rate: what its document says of it against the baseline.
+    versus_baseline: Option<Option<Versus>>,
+}
+
+impl Measured {
+    fn new(subject: &Subject, measure: impl Into<String>, figure: Figure, family: &'static str) -> Self {
+        Self {
+            subject: subject.clone(),
+            measure: measure.into(),
+            higher_is_better: false,
+            leading: false,
+            family,
+            figure,
+            condition: Condition::None,
+            versus_baseline: None,
+        }
+    }
+}
+
+/// What two figures must share, or they are not of the same thing.
+#[derive(Debug, Clone, PartialEq)]
+enum Condition {
+    /// Nothing but subject and measure.
+    None,
+    /// The rate at which it was measured.
+    Rate(Option<f64>),
+    /// Whose limit it is.
+    Limit(String),
+}
+
+/// Compares `documents`; `at` is now.
+///
+/// # Errors
+/// [`CannotCompare`].
+pub fn compare(documents: &Documents, how: How, at: OffsetDateTime) -> Result<CompareDocument, CannotCompare> {
+    let Sides { kind, compared, differences, measured } = match documents {
+        Documents::Runs(all) => Sides::new(run::SCHEMA, all, runs::compared, settings::of_runs(all), runs::measured),
+        Documents::Suites(all) => {
+            Sides::new(suites_record::SCHEMA, all, suites::compared, settings::of_suites(all), suites::measured)
+        }
+        Documents::Crypto(all) => {
+            Sides::new(crypto_record::SCHEMA, all, crypto::compared, settings::of_crypto(all), crypto::measured)
+        }
+    };
+    if !how.anyway {
+        let refused: Vec<_> = differences.iter().filter(|differing| differing.needs_anyway).cloned().collect();
+        if !refused.is_empty() {
+            return Err(CannotCompare::PlansDiffer(refused));
+        }
+    }
+    let same: Vec<bool> = compared.iter().map(|document| document.same_as_reference).collect();
+    let rows = judge::rows(&measured, &same, how.tolerance);
+    let (outcome, reasons) = judge::outcome(&compared, &rows, how.tolerance);
+    Ok(CompareDocument {
+        schema: SCHEMA.to_owned(),
+        tool: Comparer {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("SHAKEDOWN_COMMIT").map(str::to_owned),
+        },
+        started_at: stamp(at),
+        kind: kind.to_owned(),
+        plan: ComparePlanRecord { tolerance: how.tolerance.share(), confidence: CONFIDENCE, anyway: how.anyway },
+        outcome,
+        reasons,
+        documents: compared,
+        differences,
+        rows,
+    })
+}
+
+/// What is to be compared of documents of one kind.
+struct Sides {
+    kind: &'static str,
+    compared: Vec<Compared>,
+    differences: Vec<Differing>,
+    measured: Vec<Vec<Measured>>,
+}
+
+impl Sides {
+    fn new<D: PartialEq>(
+        kind: &'static str,
+        documents: &[(String, D)],
+        compared: fn(&(String, D)) -> Compared,
+        differences: Vec<Differing>,
+        measured: fn(&D) -> Vec<Measured>,
+    ) -> Self {
+        let is_reference = |document: &D| documents.first().is_some_and(|(_, reference)| reference == document);
+        let one = |named: &(String, D)| Compared { same_as_reference: is_reference(&named.1), ..compared(named) };
+        Self {
+            kind,
+            compared: documents.iter().map(one).collect(),
+            differences,
+            measured: documents.iter().map(|(_, document)| measured(document)).collect(),
+        }
+    }
+}
+
+/// The ends of an interval that both exist, with the value; a figure without either has none.
+fn figure(value: f64, interval: Option<(f64, f64)>) -> Figure {
+    Figure { value, low: interval.map(|(low, _)| low), high: interval.map(|(_, high)| high), at_least: false }
+}
