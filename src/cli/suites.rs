@@ -48,10 +48,10 @@ pub(super) struct SuitesArgs {
     #[arg(long, value_name = "SUITE", help_heading = "Comparison")]
     baseline: Option<Suite>,
     /// Rounds that are measured, each with every suite under every workload, in shuffled order
-    #[arg(long, value_name = "N", default_value_t = 7, help_heading = "Comparison")]
+    #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Comparison")]
     rounds: u32,
     /// Measured time of each run; a round has two for each suite and workload
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "400ms", help_heading = "Comparison")]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "300ms", help_heading = "Comparison")]
     trial: Duration,
     /// The rate at which response times are compared, as a share of what the slowest suite carries
     #[arg(long, value_name = "PERCENT", default_value = "50%", help_heading = "Comparison")]

@@ -82,6 +82,7 @@ pub fn run(
     stop: &StopFlag,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<Outcome, CannotRun> {
+    let stop = &stop.of_a_run();
     let name = plan.target.server_name.to_string();
     let bare = name.trim_start_matches('[').trim_end_matches(']').to_owned();
     let server_name = ServerName::try_from(bare).map_err(|_| CannotRun::ServerName(name))?;

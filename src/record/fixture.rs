@@ -1,5 +1,7 @@
 //! Hand-made documents for tests, with the awkward values that a real run has seldom all at once.
 
+mod suites;
+
 use std::collections::BTreeMap;
 
 use super::run::{
@@ -9,6 +11,8 @@ use super::run::{
 };
 use crate::model::failure::FailureKind;
 use crate::model::suite::{Group, Suite, TlsVersion};
+
+pub(crate) use suites::{suites, untrusted_suites};
 
 /// A distribution around `p50`, in nanoseconds, in which every quantile is known with its interval.
 fn latency(count: u64, p50: u64) -> Latency {

@@ -94,7 +94,7 @@ pub struct ArmRecord {
     pub baseline: bool,
     /// Whether it is the baseline again.
     pub control: bool,
-    /// `client` where the generator was the limit in most rounds: the rate is a lower bound of the server's then.
+    /// `client` where the generator was the limit, or was kept from running, in most rounds: the rate is a lower bound of the server's then.
     pub limited_by: Option<String>,
     /// Whose figure the rate is: `server`, `client`, or `both` where they shared cores.
     pub rate_of: String,
@@ -128,7 +128,7 @@ pub struct RoundRecord {
     /// Whether the client was kept from running at full load, more than a single run may be: its rate and cost are kept, since every arm
     /// may be hit and the rounds show by how much; response times of such a run are not.
     pub disturbed: bool,
-    /// What failed, at either load.
+    /// What failed or was never sent, at either load.
     pub failed: u64,
     /// Runs that were made again, since the generator was disturbed.
     pub repeated: u32,

@@ -4,13 +4,14 @@
 use std::io;
 use std::path::Path;
 
-use super::{compare, crypto, csv, text};
+use super::{compare, crypto, csv, suites, text};
 use crate::experiment::compare::fixture as compared;
 use crate::record;
 use crate::record::compare::CompareDocument;
 use crate::record::crypto::CryptoDocument;
 use crate::record::fixture;
 use crate::record::run::RunDocument;
+use crate::record::suites::SuitesDocument;
 
 type Render<D> = fn(&D, &mut dyn io::Write) -> io::Result<()>;
 
@@ -35,6 +36,17 @@ fn each_format_is_as_it_was() {
     for (folder, document) in &documents {
         hold(folder, document, &formats);
     }
+}
+
+#[test]
+fn each_format_of_suites_is_as_it_was() {
+    let json: Render<SuitesDocument> = |document, out| {
+        serde_json::to_writer_pretty(&mut *out, document)?;
+        out.write_all(b"\n")
+    };
+    let formats = [("result.json", json), ("summary.txt", suites::text), ("suites.csv", suites::csv)];
+    hold("suites", &fixture::suites(), &formats);
+    hold("suites-untrusted", &fixture::untrusted_suites(), &formats);
 }
 
 #[test]

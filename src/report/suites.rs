@@ -1,4 +1,4 @@
-//! A comparison of suites: a table for each workload, one of CPU times, and a CSV with a row for each suite, workload and size.
+//! A comparison of suites: a table for each workload, those of CPU times, and a CSV with a row for each suite, workload and size.
 
 use std::io;
 
@@ -6,8 +6,14 @@ use super::csv::{real, text as text_cell, truth, whole, writer};
 use super::layout::{Page, solid};
 use crate::model::suite::{KeyType, Suite};
 use crate::model::suites::Direction;
-use crate::record::suites::{ArmRecord, Figure, SuitesDocument, Versus};
+use crate::record::suites::{ArmRecord, Figure, Refused, SuitesDocument, Versus};
 use crate::units::{self, ByteCount};
+
+/// What stands where there is no figure.
+const NONE: &str = "–";
+
+/// Columns of one table of CPU times, so that it is no wider than a page.
+const COST_COLUMNS: usize = 6;
 
 /// Writes the comparison for people: UTF-8, at most 100 columns, without colour.
 ///
@@ -20,11 +26,14 @@ pub fn text(document: &SuitesDocument, out: &mut dyn io::Write) -> io::Result<()
         page.gap();
         workload(&mut page, cell);
     }
-    for (side, cpu) in [("client", cpu_of_client as Cpu), ("server", cpu_of_server as Cpu)] {
-        if document.arms.iter().any(|arm| cpu(arm).is_some()) {
-            page.gap();
-            costs(&mut page, document, side, cpu);
-        }
+    for (side, cpu, per_gb) in [
+        ("client", (|arm| arm.estimate.client_cpu_ns) as Cost, (|arm| arm.estimate.client_cpu_s_per_gb) as Cost),
+        ("server", |arm| arm.estimate.server_cpu_ns, |arm| arm.estimate.server_cpu_s_per_gb),
+    ] {
+        let title = format!("CPU time of the {side} for each handshake or request");
+        costs(&mut page, document, &title, &|arm| cpu(arm).filter(|_| arm.object_bytes.is_none()), units::time);
+        let title = format!("CPU seconds of the {side} for each GB (10⁹ bytes) of objects");
+        costs(&mut page, document, &title, &per_gb, units::decimal);
     }
     page.gap();
     legend(&mut page, document);
@@ -32,54 +41,94 @@ pub fn text(document: &SuitesDocument, out: &mut dyn io::Write) -> io::Result<()
 }
 
 fn heading(page: &mut Page, document: &SuitesDocument) {
-    let (plan, target) = (&document.plan, &document.target);
     let trust = &document.trustworthy;
     page.line(if trust.trusted { "TRUSTED" } else { "NOT TRUSTED" }, &trust.text);
     if document.interrupted {
         page.line("INTERRUPTED", "ended by the user: only complete rounds are shown");
     }
-    if plan.insecure {
+    if document.plan.insecure {
         page.line("NOT VERIFIED", "--insecure: the server's certificate was not checked");
     }
-    for warning in &document.warnings {
+    for warning in document.warnings.iter().filter(|warning| warning.code != "insecure") {
         page.line("WARNING", &format!("{}: {}", warning.code, warning.text));
     }
     page.gap();
+    conditions(page, document);
+    for (what, why) in refusals(&document.refused) {
+        page.line("REFUSED", &format!("{what}: {why}"));
+    }
+}
+
+/// What was loaded, how, and what was the same for all arms.
+fn conditions(page: &mut Page, document: &SuitesDocument) {
+    let (plan, target) = (&document.plan, &document.target);
     page.line("target", &format!("{} at {}", target.url, target.addresses.join(", ")));
     let measured = document.arms.iter().flat_map(|arm| &arm.rounds).map(|round| round.round).max().unwrap_or(0);
     page.list(
         "load",
         &[
-            solid(&format!("{measured} rounds")),
-            format!("runs of {}", seconds(plan.trial_s)),
-            solid(&format!("{} connections", units::count(plan.connections))),
-            solid(&format!("{} threads", units::count(plan.threads))),
+            solid(&if document.interrupted {
+                format!("{measured} of {} rounds", plan.rounds)
+            } else {
+                format!("{measured} rounds")
+            }),
+            format!(
+                "in each {} at full load{} for every suite under every workload",
+                seconds(plan.trial_s),
+                if plan.load_share.is_some() { " and as long at a common rate" } else { "" }
+            ),
+            solid(&of_several(plan.connections, "connection")),
+            solid(&of_several(plan.threads, "thread")),
             format!("seed {}", plan.seed),
         ],
     );
     page.line(
         "the same",
         &format!(
-            "groups {}; {}; records of up to {} from this side; certificate checked {}",
+            "groups {}; {}; records of up to {} from this side; certificate chain verified {}",
             plan.groups.join(", "),
             plan.crypto,
-            units::bytes(plan.record_bytes as f64),
-            if plan.insecure { "never" } else { plan.verify.as_str() }
+            solid(&units::bytes(plan.record_bytes as f64)),
+            match (plan.insecure, plan.verify.as_str()) {
+                (true, _) => "never",
+                (false, "once") => "when first seen",
+                (false, _) => "each time",
+            }
         ),
     );
-    for refused in &document.refused {
-        let what = match (&refused.suite, refused.certificate) {
-            (Some(suite), Some(certificate)) if suite.key_type().is_none() => format!("{suite} ({certificate})"),
-            (Some(suite), _) => suite.openssl().to_owned(),
-            (None, _) => "all suites".to_owned(),
-        };
-        let under = refused.workload.as_ref().map(|workload| format!(", {workload}")).unwrap_or_default();
-        page.line("REFUSED", &format!("{what}{under}: {}", refused.why));
-    }
+    let mut baselines: Vec<String> = document.arms.iter().filter(|arm| arm.baseline).map(full_name).collect();
+    baselines.sort();
+    baselines.dedup();
+    page.list("baseline", &baselines);
 }
 
 fn seconds(s: f64) -> String {
     solid(&format!("{} s", units::decimal(s)))
+}
+
+fn of_several(n: u64, what: &str) -> String {
+    format!("{} {what}{}", units::count(n), if n == 1 { "" } else { "s" })
+}
+
+/// What was refused for the same reason, together.
+fn refusals(refused: &[Refused]) -> Vec<(String, &str)> {
+    let mut found: Vec<(Vec<String>, Option<&str>, &str)> = Vec::new();
+    for Refused { suite, certificate, workload, why } in refused {
+        let name = match (suite, certificate) {
+            (Some(suite), Some(certificate)) => with_certificate(*suite, *certificate),
+            (Some(suite), None) => suite.openssl().to_owned(),
+            (None, _) => "all suites".to_owned(),
+        };
+        match found.iter_mut().find(|(_, under, because)| (*under, *because) == (workload.as_deref(), why)) {
+            Some((names, ..)) => names.push(name),
+            None => found.push((vec![name], workload.as_deref(), why)),
+        }
+    }
+    let sentence = |(names, under, why): (Vec<String>, Option<&str>, _)| {
+        let under = under.map(|workload| format!(", under {workload}")).unwrap_or_default();
+        (format!("{}{under}", names.join(", ")), why)
+    };
+    found.into_iter().map(sentence).collect()
 }
 
 /// The rows of one workload after the other.
@@ -103,12 +152,46 @@ fn title(arm: &ArmRecord) -> String {
 fn workload(page: &mut Page, rows: &[ArmRecord]) {
     let first = &rows[0];
     let bulk = first.object_bytes.is_some();
+    let what = if bulk || first.workload == "request" { "requests" } else { "handshakes" };
     let rate = if bulk { "bytes/s" } else { "per s" };
     let common = rows.iter().find_map(|row| row.estimate.common_rate_per_s);
-    let at = common.map(|rate| format!("; response times at {}/s", units::decimal(rate))).unwrap_or_default();
-    page.heading(&format!("{}{at}", title(first)));
-    let table: Vec<Vec<String>> = rows.iter().map(|row| workload_row(row, bulk)).collect();
-    page.columns(&["", rate, "against baseline", "", "p50", "p99"], &table);
+    page.heading(&format!("{}; {rate}: {}", title(first), whose(rows)));
+    if let Some(common) = common {
+        page.heading(&format!("p50 and p99: response time at {} {what}/s", units::decimal(common)));
+    }
+    // Without response times their columns are left away.
+    let heads = &["", rate, "÷ baseline (95 %)", "verdict", "p50", "p99"][..if common.is_some() { 6 } else { 4 }];
+    page.columns(heads, &by_certificate(rows.iter(), heads.len() - 1, |row| workload_row(row, bulk)));
+}
+
+/// Whose figures the rates of one table are.
+fn whose(rows: &[ArmRecord]) -> &'static str {
+    let all = |of: &str| rows.iter().all(|row| row.rate_of == of);
+    match () {
+        () if all("server") => "the server at full load",
+        () if all("both") => "client and server together, on shared cores, at full load",
+        () if all("client") => "the client at full load, the server could carry more",
+        () if rows.iter().any(|row| row.rate_of == "server") => "at full load, of the server, and with ≥ of the client",
+        () => "at full load, of client and server together, and with ≥ of the client",
+    }
+}
+
+/// Rows under a line for each type of certificate; `columns` beside the first.
+fn by_certificate<'a>(
+    arms: impl Iterator<Item = &'a ArmRecord>,
+    columns: usize,
+    row: impl Fn(&'a ArmRecord) -> Vec<String>,
+) -> Vec<Vec<String>> {
+    let (mut rows, mut certificate) = (Vec::new(), None);
+    for arm in arms {
+        if certificate.replace(arm.certificate) != Some(arm.certificate) {
+            let name = if arm.certificate == KeyType::Rsa { "RSA" } else { "ECDSA" };
+            let blank = std::iter::repeat_n(String::new(), columns);
+            rows.push([format!("{name} certificate")].into_iter().chain(blank).collect());
+        }
+        rows.push(row(arm));
+    }
+    rows
 }
 
 fn workload_row(row: &ArmRecord, bulk: bool) -> Vec<String> {
@@ -117,24 +200,31 @@ fn workload_row(row: &ArmRecord, bulk: bool) -> Vec<String> {
     let rate = match (bulk, estimate.bytes_per_s, estimate.rate_per_s) {
         (true, Some(bytes), _) => format!("{bound}{}", units::bytes(bytes.value)),
         (false, _, Some(rate)) => format!("{bound}{}", units::decimal(rate.value)),
-        _ => "–".to_owned(),
+        _ => NONE.to_owned(),
     };
     let (ratio, verdict) = match &row.versus_baseline {
         None => ("baseline".to_owned(), String::new()),
-        Some(versus) => (ratio(versus), words(versus, &row.rate_of)),
+        Some(versus) => (ratio(versus), words(versus).to_owned()),
     };
-    let time = |figure: Option<Figure>| figure.map_or_else(|| "–".to_owned(), |figure| units::time(figure.value));
-    vec![name(row), rate, ratio, verdict, time(estimate.response_p50_ns), time(estimate.response_p99_ns)]
+    let time = |figure: Option<Figure>| figure.map_or_else(|| NONE.to_owned(), |figure| units::time(figure.value));
+    let name = if row.control { "baseline again (A/A)" } else { row.suite.openssl() };
+    vec![format!(" {name}"), rate, ratio, verdict, time(estimate.response_p50_ns), time(estimate.response_p99_ns)]
 }
 
-fn name(row: &ArmRecord) -> String {
-    if row.control {
-        return format!("  the {} baseline again", row.certificate);
+fn full_name(arm: &ArmRecord) -> String {
+    with_certificate(arm.suite, arm.certificate)
+}
+
+/// A suite's name, with the type of certificate that it was used with where the name does not tell.
+fn with_certificate(suite: Suite, certificate: KeyType) -> String {
+    match (suite.key_type(), certificate) {
+        (Some(_), _) => suite.openssl().to_owned(),
+        (None, KeyType::Rsa) => format!("{} (RSA)", suite.openssl()),
+        (None, KeyType::Ecdsa) => format!("{} (ECDSA)", suite.openssl()),
     }
-    arm_name(row.suite, row.certificate)
 }
 
-/// An arm's name: TLS 1.3 suites say which certificate they were used with, the others' names do.
+/// The same, shorter, for tables with many columns.
 pub(super) fn arm_name(suite: Suite, certificate: KeyType) -> String {
     if suite.key_type().is_some() {
         return suite.openssl().to_owned();
@@ -151,61 +241,68 @@ pub(super) fn suite_name(suite: Suite) -> String {
     format!("1.3 {short}")
 }
 
+/// With a digit more where two would hide on which side of 1 the interval lies.
 fn ratio(versus: &Versus) -> String {
     match (versus.ratio, versus.low, versus.high) {
-        (Some(ratio), Some(low), Some(high)) => format!("{ratio:.2} ({low:.2}–{high:.2})"),
+        (Some(ratio), Some(low), Some(high)) => {
+            let hidden = |end: f64| end != 1.0 && format!("{end:.2}") == "1.00";
+            let digits = if hidden(low) || hidden(high) { 3 } else { 2 };
+            format!("{ratio:.digits$} ({low:.digits$}–{high:.digits$})")
+        }
         (Some(ratio), ..) => format!("{ratio:.2}"),
-        (None, ..) => "–".to_owned(),
+        (None, ..) => NONE.to_owned(),
     }
 }
 
-/// The verdict in words; whose it is, where it is not the server's.
-fn words(versus: &Versus, rate_of: &str) -> String {
-    let words = match versus.verdict.as_str() {
+/// The verdict in words.
+fn words(versus: &Versus) -> &str {
+    match versus.verdict.as_str() {
         "no_difference" => "no difference seen",
         "too_few" => "too few rounds",
         word => word,
-    };
-    if rate_of == "client" { format!("{words} *") } else { words.to_owned() }
-}
-
-type Cpu = fn(&ArmRecord) -> Option<Figure>;
-
-fn cpu_of_client(arm: &ArmRecord) -> Option<Figure> {
-    arm.estimate.client_cpu_ns
-}
-
-fn cpu_of_server(arm: &ArmRecord) -> Option<Figure> {
-    arm.estimate.server_cpu_ns
-}
-
-/// CPU time for each handshake, request or object: a row for each arm, a column for each workload.
-fn costs(page: &mut Page, document: &SuitesDocument, side: &str, cpu: Cpu) {
-    page.heading(&format!("CPU time of the {side} for each"));
-    let cells = cells(document);
-    let short = |cell: &&[ArmRecord]| match (cell[0].workload.as_str(), cell[0].direction, cell[0].object_bytes) {
-        (_, Some(Direction::Download), Some(bytes)) => format!("↓{}", compact(bytes)),
-        (_, Some(Direction::Upload), Some(bytes)) => format!("↑{}", compact(bytes)),
-        ("full_handshake", ..) => "full".to_owned(),
-        ("resumed_handshake", ..) => "resumed".to_owned(),
-        (name, ..) => name.to_owned(),
-    };
-    let heads: Vec<String> = [String::new()].into_iter().chain(cells.iter().map(short)).collect();
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    for arm in document.arms.iter().filter(|arm| !arm.control) {
-        let name = name(arm);
-        if rows.iter().any(|row| row[0] == name) {
-            continue;
-        }
-        let of_cell = |cell: &&[ArmRecord]| {
-            let same = cell
-                .iter()
-                .find(|other| !other.control && (other.suite, other.certificate) == (arm.suite, arm.certificate));
-            same.and_then(cpu).map_or_else(|| "–".to_owned(), |figure| units::time(figure.value))
-        };
-        rows.push([name].into_iter().chain(cells.iter().map(of_cell)).collect());
     }
-    page.columns(&heads.iter().map(String::as_str).collect::<Vec<_>>(), &rows);
+}
+
+type Cost = fn(&ArmRecord) -> Option<Figure>;
+
+/// One kind of cost: a row for each suite, a column for each workload that has it; in several tables where they are many. None where no
+/// figure is known.
+fn costs(
+    page: &mut Page,
+    document: &SuitesDocument,
+    title: &str,
+    cost: &dyn Fn(&ArmRecord) -> Option<Figure>,
+    show: fn(f64) -> String,
+) {
+    let cells: Vec<_> = cells(document).into_iter().filter(|cell| cell.iter().any(|arm| cost(arm).is_some())).collect();
+    for (table, cells) in cells.chunks(COST_COLUMNS).enumerate() {
+        let short = |cell: &&[ArmRecord]| match (cell[0].workload.as_str(), cell[0].direction, cell[0].object_bytes) {
+            (_, Some(Direction::Download), Some(bytes)) => format!("down {}", compact(bytes)),
+            (_, Some(Direction::Upload), Some(bytes)) => format!("up {}", compact(bytes)),
+            (name, ..) => name.replace('_', " "),
+        };
+        let heads: Vec<String> = [String::new()].into_iter().chain(cells.iter().map(short)).collect();
+        let same = |a: &ArmRecord, b: &ArmRecord| (a.suite, a.certificate) == (b.suite, b.certificate);
+        let mut arms: Vec<&ArmRecord> = Vec::new();
+        for arm in cells.iter().copied().flatten().filter(|arm| !arm.control) {
+            if !arms.iter().any(|other| same(other, arm)) {
+                arms.push(arm);
+            }
+        }
+        // Stable, so that suites stay in their order.
+        arms.sort_by_key(|arm| arm.certificate == KeyType::Rsa);
+        let row = |arm: &ArmRecord| {
+            let of_cell = |cell: &&[ArmRecord]| {
+                let found = cell.iter().find(|other| !other.control && same(other, arm)).and_then(cost);
+                found.map_or_else(|| NONE.to_owned(), |figure| show(figure.value))
+            };
+            [format!(" {}", arm.suite.openssl())].into_iter().chain(cells.iter().map(of_cell)).collect()
+        };
+        page.gap();
+        page.heading(&format!("{title}{}", if table > 0 { ", continued" } else { "" }));
+        let rows = by_certificate(arms.iter().copied(), cells.len(), row);
+        page.columns(&heads.iter().map(String::as_str).collect::<Vec<_>>(), &rows);
+    }
 }
 
 /// A size without a space: `16KiB`.
@@ -219,23 +316,32 @@ fn compact(bytes: u64) -> String {
 
 fn legend(page: &mut Page, document: &SuitesDocument) {
     let plan = &document.plan;
+    let confidence = solid(&units::share(plan.confidence));
+    page.line(
+        "÷ baseline",
+        &format!(
+            "the suite's rate by that of the baseline with the same type of certificate, paired round by round; {confidence} intervals, \
+             corrected for the number of comparisons (Holm) and widened by a tolerance of {}",
+            solid(&units::share(plan.tolerance))
+        ),
+    );
+    page.line(
+        "A/A",
+        "the baseline again under another name: it differs from itself only where something is wrong with the measurement",
+    );
     page.line(
         "figures",
         &format!(
-            "rates at full load, as geometric means over the rounds; ratios pair the arms of each round, with {} intervals \
-             corrected for the number of comparisons (Holm) and a tolerance of {}",
-            solid(&units::share(plan.confidence)),
-            solid(&units::share(plan.tolerance))
+            "rates and CPU times are geometric means over the rounds{}; their intervals, and what else is compared with the baseline's, \
+             are in suites.csv",
+            if plan.load_share.is_some() { ", p50 and p99 those of all rounds' response times together" } else { "" }
         ),
     );
     if document.arms.iter().any(|arm| arm.limited_by.is_some()) {
         page.line(
-            "≥ and *",
-            "the generator was the limit: the rate is its own figure, and the server could carry more",
+            "≥",
+            "the client was the limit: the rate and its verdict are about the client, and the server could carry more",
         );
-    }
-    if document.arms.iter().any(|arm| arm.rate_of == "both") {
-        page.line("", "generator and server shared cores: no rate here is the server's alone");
     }
     let stamp = &document.started_at;
     let cpu = document.host.cpu.model.as_deref().unwrap_or("an unknown CPU");
@@ -245,66 +351,90 @@ fn legend(page: &mut Page, document: &SuitesDocument) {
     );
 }
 
-/// One row for each suite, certificate type, workload and size.
+/// One row for each suite, certificate type, workload and size; a header even where there is none.
 ///
 /// # Errors
 /// Only those of `out`.
 pub fn csv(document: &SuitesDocument, out: &mut dyn io::Write) -> io::Result<()> {
     let mut csv = writer(out);
-    for (place, arm) in document.arms.iter().enumerate() {
-        let row = csv_row(document, arm);
-        if place == 0 {
-            csv.write_record(row.iter().map(|(name, _)| name))?;
-        }
-        csv.write_record(row.iter().map(|(_, cell)| cell))?;
+    let columns = columns(document);
+    csv.write_record(columns.iter().map(|(name, _)| name))?;
+    for arm in &document.arms {
+        csv.write_record(columns.iter().map(|(_, cell)| cell(arm)))?;
     }
     csv.flush()
 }
 
-fn csv_row(document: &SuitesDocument, arm: &ArmRecord) -> Vec<(String, String)> {
-    let mut row = Vec::new();
-    let mut add = |name: &str, cell: String| row.push((name.to_owned(), cell));
-    let (host, plan, estimate) = (&document.host, &document.plan, &arm.estimate);
-    add("started_at", text_cell(&document.started_at));
-    add("url", text_cell(&document.target.url));
-    add("host_cpu_model", text_cell(host.cpu.model.as_deref().unwrap_or_default()));
-    add("crypto", text_cell(&document.tool.crypto));
-    add("suite", arm.suite.iana().to_owned());
-    add("suite_openssl", arm.suite.openssl().to_owned());
-    add("version", arm.version.to_string());
-    add("certificate", arm.certificate.to_string());
-    add("workload", arm.workload.clone());
-    add("direction", arm.direction.map(|d| d.name().to_owned()).unwrap_or_default());
-    add("object_bytes", whole(arm.object_bytes));
-    add("baseline", truth(arm.baseline));
-    add("control", truth(arm.control));
-    add("trusted", truth(document.trustworthy.trusted));
-    add("insecure", truth(plan.insecure));
-    add("rounds", whole(u64::from(estimate.rounds)));
-    add("limited_by", arm.limited_by.clone().unwrap_or_default());
-    add("rate_of", arm.rate_of.clone());
-    let mut figure = |name: &str, figure: Option<Figure>| {
-        add(name, real(figure.map(|figure| figure.value)));
-        add(&format!("{name}_low"), real(figure.and_then(|figure| figure.low)));
-        add(&format!("{name}_high"), real(figure.and_then(|figure| figure.high)));
-    };
-    figure("rate_per_s", estimate.rate_per_s);
-    figure("bytes_per_s", estimate.bytes_per_s);
-    figure("client_cpu_ns", estimate.client_cpu_ns);
-    figure("client_cpu_s_per_gb", estimate.client_cpu_s_per_gb);
-    figure("server_cpu_ns", estimate.server_cpu_ns);
-    figure("server_cpu_s_per_gb", estimate.server_cpu_s_per_gb);
-    figure("response_p50_ns", estimate.response_p50_ns);
-    figure("response_p99_ns", estimate.response_p99_ns);
-    add("common_rate_per_s", real(estimate.common_rate_per_s));
-    add("responses", whole(estimate.responses));
-    add("failed", whole(estimate.failed));
-    for measure in ["rate", "response_p50", "client_cpu", "server_cpu"] {
-        let versus = arm.versus_baseline.iter().chain(&arm.also_versus_baseline).find(|v| v.measure == measure);
-        add(&format!("{measure}_versus_baseline"), real(versus.and_then(|versus| versus.ratio)));
-        add(&format!("{measure}_versus_baseline_low"), real(versus.and_then(|versus| versus.low)));
-        add(&format!("{measure}_versus_baseline_high"), real(versus.and_then(|versus| versus.high)));
-        add(&format!("{measure}_verdict"), versus.map(|versus| versus.verdict.clone()).unwrap_or_default());
+/// A column: its name, and the cell of a row.
+type Column<'a> = (String, Box<dyn Fn(&ArmRecord) -> String + 'a>);
+
+fn columns(document: &SuitesDocument) -> Vec<Column<'_>> {
+    let mut columns = identity(document);
+    let mut add = |name: &str, cell: fn(&ArmRecord) -> String| columns.push((name.to_owned(), Box::new(cell)));
+    add("rounds", |arm| whole(u64::from(arm.estimate.rounds)));
+    add("disturbed_rounds", |arm| whole(arm.rounds.iter().filter(|round| round.disturbed).count() as u64));
+    add("limited_by", |arm| text_cell(arm.limited_by.as_deref().unwrap_or_default()));
+    add("rate_of", |arm| text_cell(&arm.rate_of));
+    let figures: [(&str, Cost); 8] = [
+        ("rate_per_s", |arm| arm.estimate.rate_per_s),
+        ("bytes_per_s", |arm| arm.estimate.bytes_per_s),
+        ("client_cpu_ns", |arm| arm.estimate.client_cpu_ns),
+        ("client_cpu_s_per_gb", |arm| arm.estimate.client_cpu_s_per_gb),
+        ("server_cpu_ns", |arm| arm.estimate.server_cpu_ns),
+        ("server_cpu_s_per_gb", |arm| arm.estimate.server_cpu_s_per_gb),
+        ("response_p50_ns", |arm| arm.estimate.response_p50_ns),
+        ("response_p99_ns", |arm| arm.estimate.response_p99_ns),
+    ];
+    for (name, figure) in figures {
+        columns.push((name.to_owned(), Box::new(move |arm| real(figure(arm).map(|figure| figure.value)))));
+        columns.push((format!("{name}_low"), Box::new(move |arm| real(figure(arm).and_then(|figure| figure.low)))));
+        columns.push((format!("{name}_high"), Box::new(move |arm| real(figure(arm).and_then(|figure| figure.high)))));
     }
-    row
+    let mut add = |name: &str, cell: fn(&ArmRecord) -> String| columns.push((name.to_owned(), Box::new(cell)));
+    add("common_rate_per_s", |arm| real(arm.estimate.common_rate_per_s));
+    add("responses", |arm| whole(arm.estimate.responses));
+    add("failed", |arm| whole(arm.estimate.failed));
+    for measure in ["rate", "response_p50", "client_cpu", "server_cpu"] {
+        let of = move |arm: &ArmRecord| {
+            arm.versus_baseline.iter().chain(&arm.also_versus_baseline).find(|v| v.measure == measure).cloned()
+        };
+        let name = format!("{measure}_versus_baseline");
+        columns.push((name.clone(), Box::new(move |arm| real(of(arm).and_then(|versus| versus.ratio)))));
+        columns.push((format!("{name}_low"), Box::new(move |arm| real(of(arm).and_then(|versus| versus.low)))));
+        columns.push((format!("{name}_high"), Box::new(move |arm| real(of(arm).and_then(|versus| versus.high)))));
+        let verdict = move |arm: &ArmRecord| of(arm).map(|versus| text_cell(&versus.verdict)).unwrap_or_default();
+        columns.push((format!("{measure}_verdict"), Box::new(verdict)));
+    }
+    columns
 }
+
+/// When, where, what.
+fn identity(document: &SuitesDocument) -> Vec<Column<'_>> {
+    let mut columns: Vec<Column<'_>> = Vec::new();
+    let same = [
+        ("started_at", text_cell(&document.started_at)),
+        ("url", text_cell(&document.target.url)),
+        ("host_cpu_model", text_cell(document.host.cpu.model.as_deref().unwrap_or_default())),
+        ("crypto", text_cell(&document.tool.crypto)),
+        ("insecure", truth(document.plan.insecure)),
+        ("interrupted", truth(document.interrupted)),
+        ("trusted", truth(document.trustworthy.trusted)),
+    ];
+    for (name, cell) in same {
+        columns.push((name.to_owned(), Box::new(move |_| cell.clone())));
+    }
+    let mut add = |name: &str, cell: fn(&ArmRecord) -> String| columns.push((name.to_owned(), Box::new(cell)));
+    add("suite", |arm| arm.suite.iana().to_owned());
+    add("suite_openssl", |arm| arm.suite.openssl().to_owned());
+    add("version", |arm| arm.version.to_string());
+    add("certificate", |arm| arm.certificate.to_string());
+    add("workload", |arm| text_cell(&arm.workload));
+    add("direction", |arm| arm.direction.map(Direction::name).unwrap_or_default().to_owned());
+    add("object_bytes", |arm| whole(arm.object_bytes));
+    add("baseline", |arm| truth(arm.baseline));
+    add("control", |arm| truth(arm.control));
+    columns
+}
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,11 @@ impl Endpoint {
         format!("{}{path}", self.base).parse().unwrap()
     }
 
+    /// The process's number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The authority's certificate, for `--ca`.
     pub(crate) fn ca(&self) -> PathBuf {
         self.folder.path().join("ca.pem")

@@ -31,6 +31,8 @@ pub(crate) struct Request {
     pub(crate) connection: usize,
     /// When it arrived.
     pub(crate) arrived: Instant,
+    /// What its connection negotiated.
+    pub(crate) suite: rustls::CipherSuite,
 }
 
 /// What becomes of a request.
@@ -169,7 +171,8 @@ impl Inner {
                 log.push(Entry { connection, arrived, completed: None });
                 log.len() - 1
             };
-            let bytes = match (self.on_request)(Request { index, connection, arrived }) {
+            let suite = tls.negotiated_cipher_suite().expect("the handshake is complete").suite();
+            let bytes = match (self.on_request)(Request { index, connection, arrived, suite }) {
                 Answer::Send(bytes) => bytes,
                 Answer::Close { bytes, notify } => {
                     send(&mut tls, &mut tcp, &bytes)?;

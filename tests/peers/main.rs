@@ -8,6 +8,7 @@
 
 mod addresses;
 mod bodies;
+mod comparison;
 mod fixture;
 mod generator;
 mod haproxy;

@@ -1,4 +1,4 @@
-//! From rounds to figures and verdicts: all comparisons of one measure, over all workloads, are one family.
+//! From rounds to figures and verdicts: all comparisons, of every measure under every workload, are one family.
 
 use super::super::describe;
 use super::Surroundings;
@@ -71,35 +71,35 @@ pub(super) struct Judged {
 
 /// Judges all arms of all workloads. `apart`: generator and server are known not to share cores.
 pub(super) fn judge(cells: &[Cell], apart: bool) -> Judged {
-    let verdicts: Vec<Vec<Vec<Option<Versus>>>> =
-        Measure::ALL.into_iter().map(|measure| family(cells, measure)).collect();
+    let mut verdicts = verdicts(cells).into_iter();
     let mut arms = Vec::new();
-    for (place, cell) in cells.iter().enumerate() {
-        for (row, found) in cell.rows.iter().enumerate() {
-            let mut of_row = verdicts.iter().map(|measure| measure[place][row].clone());
+    for cell in cells {
+        for (place, row) in cell.rows.iter().enumerate() {
+            let mut of_row = verdicts.next().into_iter().flatten();
             let rate = of_row.next().flatten();
             let others = of_row.flatten().filter(|versus| versus.ratio.is_some()).collect();
-            arms.push(record(cell, row, found, apart, rate, others));
+            arms.push(record(cell, place, row, apart, rate, others));
         }
     }
     let trustworthy = trust(&arms);
     Judged { arms, trustworthy }
 }
 
-/// Every row's figure against its baseline's, by cell and row: one family.
-fn family(cells: &[Cell], measure: Measure) -> Vec<Vec<Option<Versus>>> {
-    let differences: Vec<Vec<Option<Option<Difference>>>> =
-        cells.iter().map(|cell| differences(cell, measure)).collect();
-    let asked: Vec<Option<Difference>> = differences.iter().flatten().flatten().copied().collect();
+/// Every row's figures against its baseline's, a verdict for each measure; `None` where the row is the baseline. All of them are one family:
+/// a comparison in which nothing differs calls something different, whatever it is, in one of twenty cases at most.
+fn verdicts(cells: &[Cell]) -> Vec<Vec<Option<Versus>>> {
+    let of_measures = |cell: &Cell| {
+        let by_measure = Measure::ALL.map(|measure| differences(cell, measure));
+        (0..cell.rows.len()).map(move |row| by_measure.iter().map(|rows| rows[row]).collect()).collect::<Vec<Vec<_>>>()
+    };
+    let rows: Vec<Vec<Option<Option<Difference>>>> = cells.iter().flat_map(of_measures).collect();
+    let asked: Vec<Option<Difference>> = rows.iter().flatten().flatten().copied().collect();
     let mut judged = compare::judge(&asked, Tolerance::DEFAULT).into_iter();
-    let versus =
-        |_: Option<Difference>, judged: Option<Comparison>| judged.map(|comparison| versus(measure, comparison));
-    differences
-        .into_iter()
-        .map(|cell| {
-            cell.into_iter().map(|asked| asked.and_then(|difference| versus(difference, judged.next()))).collect()
-        })
-        .collect()
+    // Only what was asked takes an answer.
+    let mut answer = |(measure, asked): (Measure, Option<Option<Difference>>)| {
+        asked.and_then(|_| Some(versus(measure, judged.next()?)))
+    };
+    rows.into_iter().map(|row| Measure::ALL.into_iter().zip(row).map(&mut answer).collect()).collect()
 }
 
 /// The difference of each row from its baseline; the outer `None` where the row is the baseline.
@@ -150,9 +150,8 @@ fn record(
         Workload::Bulk(direction, bytes) => (Some(direction), Some(bytes)),
         _ => (None, None),
     };
-    let measured = row.rounds.iter().filter(|round| round.rate_per_s.is_some());
-    let limited = measured.clone().filter(|round| round.client_limited).count();
-    let client_limited = 2 * limited > measured.count();
+    let measured = || row.rounds.iter().filter(|round| round.rate_per_s.is_some());
+    let client_limited = 2 * measured().filter(|round| round.client_limited).count() > measured().count();
     ArmRecord {
         suite: row.arm.suite,
         version: row.arm.suite.version(),
@@ -308,5 +307,15 @@ pub(super) fn warnings(plan: &SuitesPlan, cells: &[Cell], around: &Surroundings<
         );
         warn("repeated", text);
     }
+    let failed: u64 = rows().flat_map(|row| &row.rounds).map(|round| round.failed).sum();
+    if failed > 0 {
+        let text = format!(
+            "{failed} handshakes or requests failed or were never sent; a run with failures has no rate and no cost"
+        );
+        warn("failures", text);
+    }
     warnings
 }
+
+#[cfg(test)]
+mod tests;

@@ -240,10 +240,8 @@ impl<'a, 'o> Comparison<'a, 'o> {
             let mut slowest: Option<f64> = None;
             for row in 0..self.cells[place].rows.len() {
                 match self.take(place, row, Intensity::Full, 0) {
-                    Ok(taken) => {
-                        let rate = taken.rate.unwrap_or(0.0);
-                        slowest = Some(slowest.map_or(rate, |slowest| slowest.min(rate)));
-                    }
+                    // One in which something failed has shown nothing; the others decide.
+                    Ok(taken) => slowest = slowest.into_iter().chain(taken.rate).reduce(f64::min),
                     Err(error) => why = error.to_string(),
                 }
                 self.check_stop()?;

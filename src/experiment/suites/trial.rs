@@ -144,7 +144,8 @@ fn kept(document: &RunDocument, outcome: Outcome, workload: Workload, around: &S
         valid: document.verdict.valid && whole,
         usable: document.verdict.reasons.iter().all(noise) && whole,
         rate: Some(rate).filter(|rate| *rate > 0.0 && document.counts.failed == 0),
-        client_limited: document.verdict.limited_by.is_some(),
+        // Who shares no core with the server was kept from running by somebody else: what it reached is no figure of the server's.
+        client_limited: document.verdict.limited_by.is_some() || (around.apart && !document.verdict.valid),
         client_cpu_ns: each(document.client.cpu_s),
         server_cpu_ns: document.server.as_ref().filter(|cost| cost.cpu_s >= least).and_then(|cost| each(cost.cpu_s)),
         p50: quantile(0.5),
