@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -312,8 +313,7 @@ impl SuitesPlan {
     pub fn load(&self) -> (LoadPlan, Duration) {
         let run = self.run_plan(self.arms[0], self.workloads[0], Intensity::Full, 0);
         let load = run.expect("this plan was made when the comparison was").load;
-        let warmup = load.warmup;
-        (load, warmup)
+        (load, self.choice.trial.mul_f64(WARMUP_SHARE))
     }
 
     /// The target.
@@ -363,7 +363,7 @@ impl SuitesPlan {
             seed: rate.map(|_| self.choice.seed.wrapping_add(u64::from(round))),
             unit: (handshakes && rate.is_some()).then_some(Unit::Sessions),
             duration: Some(self.choice.trial),
-            warmup: Some(self.choice.trial.mul_f64(WARMUP_SHARE)),
+            warmup: Some(self.warmup(arm, workload, rate.is_some(), round)),
             requests_per_connection: Some(if handshakes {
                 RequestsPerConnection::HandshakeOnly
             } else {
@@ -373,6 +373,18 @@ impl SuitesPlan {
         };
         let load = LoadPlan::new(choice, self.choice.cores, self.choice.seed)?;
         Ok(RunPlan { target: self.target.clone(), request: self.request_of(workload), tls, load })
+    }
+
+    /// How long a run is loaded before it is measured. At full load connections that wait for the same server run in step, and a window
+    /// holds a whole number of their turns: at which point of a turn it begins must be chance, or every round would be off by the same.
+    fn warmup(&self, arm: Arm, workload: Workload, paced: bool, round: u32) -> Duration {
+        let warmup = self.choice.trial.mul_f64(WARMUP_SHARE);
+        if paced {
+            return warmup;
+        }
+        let mut hasher = DefaultHasher::new();
+        (self.choice.seed, round, arm, workload).hash(&mut hasher);
+        warmup.mul_f64(0.5 + fastrand::Rng::with_seed(hasher.finish()).f64())
     }
 
     /// A run of one piece of work, to see whether the endpoint takes it.

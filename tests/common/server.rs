@@ -208,7 +208,7 @@ impl Inner {
     }
 }
 
-/// Reads one request head, to its empty line; false at the connection's end.
+/// Reads one request head, to its empty line, and forgets what came of a body with it; false at the connection's end.
 fn read_head(tls: &mut ServerConnection, tcp: &mut TcpStream) -> io::Result<bool> {
     let mut head = Vec::new();
     let mut buffer = [0; 4096];
@@ -219,7 +219,7 @@ fn read_head(tls: &mut ServerConnection, tcp: &mut TcpStream) -> io::Result<bool
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
-        if head.ends_with(b"\r\n\r\n") {
+        if head.windows(4).any(|end| end == b"\r\n\r\n") {
             return Ok(true);
         }
         flush(tls, tcp)?;

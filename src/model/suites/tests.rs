@@ -101,6 +101,20 @@ fn all_arms_of_a_round_see_the_same_arrivals_and_rounds_differ() {
 }
 
 #[test]
+fn at_full_load_windows_begin_at_any_point_of_a_turn() {
+    let plan = plan();
+    let arm = plan.arms()[0];
+    let warmup = |round, load| plan.run_plan(arm, Workload::Request, load, round).unwrap().load.warmup.as_secs_f64();
+    let all: Vec<f64> = (0..200).map(|round| warmup(round, Intensity::Full)).collect();
+    assert!(all.iter().all(|s| (0.04..0.12).contains(s)), "{all:?}");
+    let mean = all.iter().sum::<f64>() / 200.0;
+    assert!((mean - 0.08).abs() < 0.008, "{mean}");
+    assert_eq!(warmup(7, Intensity::Full), all[7], "the same seed, the same windows");
+    let rate = Intensity::At(Rate::per_second(100.0).unwrap());
+    assert_eq!(warmup(1, rate), warmup(2, rate));
+}
+
+#[test]
 fn orders_are_permutations_that_a_seed_repeats() {
     let plan = plan();
     let sorted = |mut order: Vec<usize>| {
