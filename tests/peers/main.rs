@@ -15,6 +15,7 @@ mod identity;
 mod nginx;
 mod openssl;
 mod options;
+mod rekeying;
 mod resumption;
 mod suites;
 mod trust;
