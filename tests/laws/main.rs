@@ -6,6 +6,7 @@ mod bounded;
 #[path = "../common/mod.rs"]
 mod common;
 mod counts;
+mod handshakes;
 mod misbehaviour;
 mod noise;
 mod waiting;
