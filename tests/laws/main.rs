@@ -5,6 +5,7 @@ mod arrivals;
 mod bounded;
 #[path = "../common/mod.rs"]
 mod common;
+mod connects;
 mod counts;
 mod handshakes;
 mod misbehaviour;

@@ -12,6 +12,7 @@ mod fixture;
 mod generator;
 mod haproxy;
 mod identity;
+mod limits;
 mod nginx;
 mod openssl;
 mod options;
