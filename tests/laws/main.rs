@@ -7,6 +7,7 @@ mod bounded;
 mod common;
 mod connects;
 mod counts;
+mod generator;
 mod handshakes;
 mod misbehaviour;
 mod noise;
