@@ -19,4 +19,5 @@ mod options;
 mod rekeying;
 mod resumption;
 mod suites;
+mod terminal;
 mod trust;
