@@ -5,7 +5,10 @@ mod arrivals;
 mod bounded;
 #[path = "../common/mod.rs"]
 mod common;
+mod connects;
 mod counts;
+mod generator;
+mod handshakes;
 mod misbehaviour;
 mod noise;
 mod waiting;

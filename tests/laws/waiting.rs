@@ -126,18 +126,19 @@ fn queueing(mean: f64, seed: u64) -> Server {
     })
 }
 
-#[test]
-fn a_queue_is_measured_as_its_server_saw_it() {
+/// What a queue at half its load makes of arrivals by this law, held against the server's log.
+fn a_queue_is_measured_as_its_server_saw_it(law: &str) {
     let _alone = alone();
     despite_noise(|| {
         let server = queueing(0.0025, 0x5eed);
-        let args = ["--rate", "200/s", "--seed", "11", "-c", "64", "-t", "2", "--warmup", "500ms", "--duration", "8s"];
-        let document = run(&server, &args);
+        let args = ["--rate", "200/s", "--arrivals", law, "--seed", "11", "-c", "64", "-t", "2"];
+        let document = run(&server, &[&args[..], &["--warmup", "500ms", "--duration", "8s"]].concat());
         assert_only_noise(&document);
         let entries = of_window(&document, &server);
         let waits: Vec<f64> = entries.iter().map(|e| (e.completed.unwrap() - e.arrived).as_secs_f64()).collect();
-        // At a load of a half a queue forms: half of the requests take longer than the mean service alone.
-        assert!(quantile(&waits, 0.5) > 0.002, "the server was no queue");
+        // The work alone has a median of 1.73 ms (ln 2 times its mean). At a load of a half a queue forms: 3.47 ms where arrivals are
+        // random (M/M/1), 2.17 ms where they are even (D/M/1: the mean over 1 - s, where s = exp(-2 (1 - s)) = 0.203).
+        assert!(quantile(&waits, 0.5) > 0.0019, "the server was no queue");
         let n = waits.len() as f64;
         for q in [0.5, 0.9, 0.99] {
             let found = quantile_s(document.latency.response.as_ref(), q);
@@ -147,4 +148,14 @@ fn a_queue_is_measured_as_its_server_saw_it() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn a_queue_of_random_arrivals_is_measured_as_its_server_saw_it() {
+    a_queue_is_measured_as_its_server_saw_it("poisson");
+}
+
+#[test]
+fn a_queue_of_even_arrivals_is_measured_as_its_server_saw_it() {
+    a_queue_is_measured_as_its_server_saw_it("constant");
 }

@@ -1,10 +1,12 @@
 //! Certificates that must not be trusted, and those that may: the reason is said in words. Client certificates as well.
 
+use std::process::Command;
+
 use rcgen::date_time_ymd;
 use shakedown::model::failure::FailureKind;
 use shakedown::model::suite::KeyType;
 
-use super::generator::{assert_no_failure, document, refusal, run, sent};
+use super::generator::{BINARY, assert_no_failure, document, document_of, refusal, refusal_of, run, run_by, sent};
 use super::identity::{Authority, Identity, NAMES, self_signed};
 use super::nginx::Nginx;
 use super::suites::assert_agrees;
@@ -165,4 +167,29 @@ fn without_a_client_certificate_the_door_stays_shut() {
         let details: Vec<_> = document.failure_details.iter().map(|failure| failure.detail.as_str()).collect();
         assert_eq!(details, ["400"]);
     }
+}
+
+#[test]
+#[ignore = "needs nginx"]
+fn the_systems_roots_are_those_that_openssls_variables_name() {
+    let mut server = Nginx::start("");
+    let folder = tempfile::tempdir().unwrap();
+    let stranger = Authority::new(folder.path(), "stranger");
+    // Where no folder is named, only the file counts.
+    let by = |roots: &str| {
+        let mut command = Command::new(BINARY);
+        command.env("SSL_CERT_FILE", roots).env_remove("SSL_CERT_DIR");
+        run_by(command, &server.url("/"), &["--roots", "system", "--json"])
+    };
+    let document = document_of(&by(&server.ca));
+    let why = refusal_of(by(stranger.cert.to_str().unwrap()));
+    assert_no_failure(&document);
+    assert_eq!(document.plan.trust, "system");
+    assert!(why.contains("certificate: unknown issuer"), "{why}");
+    assert_agrees(&document, &server.log());
+    // Those of Mozilla have not heard of it, whatever the variables say.
+    let mut command = Command::new(BINARY);
+    command.env("SSL_CERT_FILE", &server.ca);
+    let why = refusal_of(run_by(command, &server.url("/"), &["--json"]));
+    assert!(why.contains("certificate: unknown issuer"), "{why}");
 }
