@@ -8,6 +8,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::engine::Event;
 use crate::engine::ledger::{Metric, Slice};
+use crate::model::load::RequestsPerConnection;
+use crate::model::plan::RunPlan;
+use crate::model::tls::Trust;
 use crate::stats::recorder::CoarseRecorder;
 use crate::units;
 
@@ -27,6 +30,7 @@ pub(super) struct Progress {
     bar_width: Option<usize>,
     duration: Duration,
     insecure: bool,
+    handshakes_only: bool,
     /// What has gathered since the figures last changed.
     requests: u64,
     handshakes: u64,
@@ -37,14 +41,28 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// A line for a window of `duration`; `wanted`: the user has not asked for silence; `insecure`: no certificate is checked.
-    pub(super) fn new(duration: Duration, wanted: bool, insecure: bool) -> Self {
+    /// A line for a run of `plan`; `wanted`: the user has not asked for silence.
+    pub(super) fn new(plan: &RunPlan, wanted: bool) -> Self {
+        let duration = plan.load.duration;
+        let insecure = plan.tls.trust == Trust::Insecure;
+        let handshakes_only = plan.load.requests_per_connection() == RequestsPerConnection::HandshakeOnly;
         let shown = wanted && std::io::stderr().is_terminal();
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(duration.as_millis() as u64), target);
         let latency = CoarseRecorder::new();
         let (requests, handshakes, failures, gathered) = (0, 0, 0, Duration::ZERO);
-        Self { bar, bar_width: None, duration, insecure, requests, handshakes, gathered, latency, failures }
+        Self {
+            bar,
+            bar_width: None,
+            duration,
+            insecure,
+            handshakes_only,
+            requests,
+            handshakes,
+            gathered,
+            latency,
+            failures,
+        }
     }
 
     pub(super) fn observe(&mut self, event: &Event<'_>) {
@@ -77,7 +95,8 @@ impl Progress {
         self.handshakes += slice.handshakes;
         self.failures += slice.failures;
         self.gathered += length;
-        let felt = [Metric::Response, Metric::Service, Metric::HandshakeFull, Metric::HandshakeResumed];
+        let all = [Metric::Response, Metric::Service, Metric::HandshakeFull, Metric::HandshakeResumed];
+        let felt = if self.handshakes_only { &all[..] } else { &all[..2] };
         if let Some(latency) = felt.iter().find_map(|metric| slice.latencies[*metric as usize].as_ref()) {
             self.latency.merge(latency);
         }
@@ -89,7 +108,7 @@ impl Progress {
 
     fn show(&mut self, open: u64, at: Duration) {
         let seconds = self.gathered.as_secs_f64();
-        let (n, unit) = if self.requests > 0 { (self.requests, "req/s") } else { (self.handshakes, "handshakes/s") };
+        let (n, unit) = if self.handshakes_only { (self.handshakes, "handshakes/s") } else { (self.requests, "req/s") };
         let quantile = |q| self.latency.quantile(q).map_or("–".to_owned(), |ns| units::time(ns as f64));
         let mut items = vec![
             format!("{:.0}/{} s", at.as_secs_f64(), self.duration.as_secs_f64().ceil()),

@@ -16,7 +16,6 @@ use crate::host::limits::Limits;
 use crate::host::preflight::{self, Needs, Shortfall};
 use crate::model::load::{Close, Pace, RequestsPerConnection, Unit};
 use crate::model::plan::RunPlan;
-use crate::model::tls::Trust;
 use crate::record::folder::ResultsFolder;
 use crate::record::run::{Remark, RunDocument};
 use crate::tls::config::ClientMaterial;
@@ -110,7 +109,7 @@ fn load_and_write(
     let server = server.map(ServerProcess::metered);
     let around = Surroundings { material, addresses: &addresses, server, apart, stop: &stop };
     let quiet = args.output.quiet || args.output.no_progress;
-    let mut progress = Progress::new(plan.load.duration, !quiet, plan.tls.trust == Trust::Insecure);
+    let mut progress = Progress::new(plan, !quiet);
     let result = experiment::run::run(plan, &around, &mut |event| progress.observe(&event));
     progress.finish();
     let document = result.map_err(|error| Failed::could_not_run(format!("{}: {error}", plan.target.url.text)))?;
