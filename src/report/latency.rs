@@ -105,7 +105,7 @@ fn precision(latency: &Latency, q: f64) -> String {
     let interval = match (record.low_ns, record.high_ns) {
         (Some(low), Some(high)) => format!("95 %: {}", range(low, high)),
         (Some(low), None) => format!("95 %: above {}", units::time(low as f64)),
-        (None, _) => "too few samples for an interval".to_owned(),
+        (None, _) => "too few independent times for an interval".to_owned(),
     };
     let interval = if interval.starts_with("95") { solid(&interval) } else { interval };
     format!("{} ({interval})", solid(&format!("{name} {}", value(record))))
@@ -183,7 +183,7 @@ mod tests {
         for (latency, expected) in [
             (record(Some(12_400_000), Some(11_900_000), Some(13_000_000), false), "p99 12.4 ms (95 %: 11.9–13.0 ms)"),
             (record(Some(12_400_000), Some(11_900_000), None, true), "p99 ≥12.4 ms (95 %: above 11.9 ms)"),
-            (record(Some(12_400_000), None, None, false), "p99 12.4 ms (too few samples for an interval)"),
+            (record(Some(12_400_000), None, None, false), "p99 12.4 ms (too few independent times for an interval)"),
             (record(None, None, None, false), "p99: too few samples for a figure"),
         ] {
             assert_eq!(precision(&latency, 0.99).replace('\u{a0}', " "), expected);
@@ -191,6 +191,6 @@ mod tests {
         assert_eq!(precision(&record(None, None, None, false), 0.5), "p50: too few samples for a figure");
         assert_eq!(precisions(&record(None, None, None, false)), "too few samples for a quantile");
         let known = precisions(&record(Some(12_400_000), None, None, false)).replace('\u{a0}', " ");
-        assert_eq!(known, "p50: too few samples for a figure; p99 12.4 ms (too few samples for an interval)");
+        assert_eq!(known, "p50: too few samples for a figure; p99 12.4 ms (too few independent times for an interval)");
     }
 }
