@@ -2,6 +2,8 @@
 
 # An authority and two certificates of it for localhost, made in the folder $work: ca.pem, ecdsa.pem, rsa.pem and their keys.
 make_certificates() {
+    # nginx's worker is another user, and reads files there.
+    chmod 755 "$work"
     (
         cd "$work"
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 2 \
