@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The whole test suite: installs the peers that are missing (apt), then runs formatting, lints, docs and every test, those against
 # nginx, haproxy, OpenSSL and curl included. A peer that cannot be had is a failure here, not a skipped test. A timing that fails once on
-# a calm machine is a failure too (CI=1); those that others on this machine kept from being judged are listed at the end.
+# a calm machine, and whenever it is tried again, is a failure (CI=1); those that others on this machine kept from being judged are listed at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -49,6 +49,10 @@ fn timed<S>(state: &mut S, batch: usize, refill: impl Fn(&mut S), action: impl F
     median(times)
 }
 
+/// What a turn of either loop costs by itself in a test's build, in nanoseconds: a record of 64 bytes takes tens of them, and where the code
+/// comes to lie decides.
+const OF_A_LOOP: f64 = 4.0;
+
 /// That `ours` and `theirs` take the same time, taken in alternation.
 fn assert_same(what: &str, mut ours: impl FnMut() -> f64, mut theirs: impl FnMut() -> f64) -> Result<(), String> {
     let (mut a, mut b) = (Vec::new(), Vec::new());
@@ -59,7 +63,7 @@ fn assert_same(what: &str, mut ours: impl FnMut() -> f64, mut theirs: impl FnMut
     let (a, b) = (median(a), median(b));
     let told = format!("{what}: {a:.1} ns here, {b:.1} ns by the independent loop");
     println!("{told}");
-    if (a / b - 1.0).abs() <= TOLERANCE { Ok(()) } else { Err(told) }
+    if (a - b).abs() <= TOLERANCE * b + OF_A_LOOP { Ok(()) } else { Err(told) }
 }
 
 /// The independent loop over aws-lc-rs and *ring*: one key, records in memory of their own, 13 bytes of additional data.

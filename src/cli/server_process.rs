@@ -1,5 +1,6 @@
 //! The server's process that `--server-pid` names: proved to be there, and read at the edges of each window.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use super::args::ServerArgs;
@@ -38,6 +39,14 @@ impl ServerProcess {
 
 /// Whether this process and what it loads are known not to share cores: on machines of their own, or bound to different ones.
 pub(super) fn are_apart(addresses: &Addresses, server: Option<&ServerProcess>) -> bool {
-    let local = addresses.used.iter().any(|address| address.ip().is_loopback());
-    !local || server.is_some_and(ServerProcess::is_apart)
+    let local = || addresses.used.iter().any(|address| is_here(*address));
+    server.map_or_else(|| !local(), ServerProcess::is_apart)
+}
+
+/// Whether the address is this machine's own: the kernel then answers from the very same. A UDP socket asks it, and sends nothing.
+fn is_here(address: SocketAddr) -> bool {
+    let any: IpAddr = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let source =
+        UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(address).and_then(|()| socket.local_addr()));
+    address.ip().is_loopback() || source.is_ok_and(|source| source.ip() == address.ip())
 }

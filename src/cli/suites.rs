@@ -8,7 +8,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{OutputArgs, PoolArgs, RequestArgs, ServerArgs, TlsArgs, duration};
-use super::exit::{Failed, INCONCLUSIVE};
+use super::exit::{Failed, INCONCLUSIVE, one_line};
 use super::server_process::{ServerProcess, are_apart};
 use super::{load, output, signals};
 use crate::engine::Addresses;
@@ -142,8 +142,16 @@ fn conclude(args: &SuitesArgs, document: &SuitesDocument, folder: &ResultsFolder
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;
     }
-    let conclusive = document.trustworthy.trusted && !document.interrupted;
-    Ok(if conclusive { ExitCode::SUCCESS } else { ExitCode::from(INCONCLUSIVE) })
+    let why = match (document.interrupted, document.trustworthy.trusted) {
+        (true, _) => "INTERRUPTED: only complete rounds are in the result".to_owned(),
+        (false, false) => format!("NOT TRUSTED: {}", document.trustworthy.text),
+        (false, true) => return Ok(ExitCode::SUCCESS),
+    };
+    // Where the table that says so is not shown, the exit code needs a word.
+    if args.output.json || args.output.quiet {
+        eprintln!("{}", one_line(&why));
+    }
+    Ok(ExitCode::from(INCONCLUSIVE))
 }
 
 pub(super) fn bar(wanted: bool) -> ProgressBar {

@@ -68,9 +68,13 @@ pub enum TrialError {
 /// [`TrialError`] when the endpoint cannot be run, or none of the suites.
 pub fn run(seed: u64, stop: &StopFlag, observe: &mut dyn FnMut(Step<'_>)) -> Result<TrialDocument, TrialError> {
     let started_at = OffsetDateTime::now_utc();
-    let two_cores = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+    let cores = match host::cputime::own_cores()[..] {
+        [first, second, ..] => Some((first, second)),
+        _ => None,
+    };
+    let two_cores = cores.is_some();
     let mut config = Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), 1);
-    config.pin = two_cores.then(|| vec![1]);
+    config.pin = cores.map(|(_, second)| vec![second]);
     let server = Server::start(&config)?;
     let folder = tempfile::tempdir().map_err(TrialError::Temporary)?;
     let ca_file = folder.path().join("ca.pem");
@@ -82,25 +86,33 @@ pub fn run(seed: u64, stop: &StopFlag, observe: &mut dyn FnMut(Step<'_>)) -> Res
     let around = Surroundings { addresses: &addresses, server: Some(metered), apart: two_cores, stop };
     let suites = suites::run(&plan, &around, &mut |step| observe(Step::Suites(step)))?;
     server.stop();
-    let crypto = if stop.is_raised() { None } else { Some(measure_crypto(seed, stop, observe)?) };
+    let crypto = if stop.is_raised() { None } else { measure_crypto(seed, stop, observe)? };
     Ok(TrialDocument {
         schema: SCHEMA.to_owned(),
         tool: run::tool(plan.tls().provider()),
         host: host::facts::read(),
         started_at: run::stamp(started_at),
         interrupted: stop.is_raised(),
-        cores: two_cores.then_some((0, 1)),
+        cores,
         suites,
         crypto,
     })
 }
 
 /// A quick look at the cryptography by itself.
-fn measure_crypto(seed: u64, stop: &StopFlag, observe: &mut dyn FnMut(Step<'_>)) -> Result<CryptoDocument, TrialError> {
+fn measure_crypto(
+    seed: u64,
+    stop: &StopFlag,
+    observe: &mut dyn FnMut(Step<'_>),
+) -> Result<Option<CryptoDocument>, TrialError> {
     let choice = CryptoChoice { budget: Some(QUICK_BUDGET), seed: Some(seed), ..CryptoChoice::default() };
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let plan = CryptoPlan::new(choice, cores, seed).map_err(TrialError::Plan)?;
-    Ok(crypto::run(&plan, stop, &mut |step| observe(Step::Crypto(step)))?)
+    match crypto::run(&plan, stop, &mut |step| observe(Step::Crypto(step))) {
+        // What was compared until then is worth having.
+        Err(CryptoError::Interrupted) => Ok(None),
+        result => Ok(Some(result?)),
+    }
 }
 
 /// Every suite once, under each workload, at full load only.

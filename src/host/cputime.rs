@@ -45,6 +45,12 @@ pub fn runs_on_other_cores(pid: u32) -> bool {
     theirs.is_some_and(|theirs| !theirs.is_empty() && !mine.is_empty() && mine.is_disjoint(&theirs))
 }
 
+/// The cores that this process may run on, ascending; empty where the kernel does not say.
+pub fn own_cores() -> Vec<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    allowed_cores(&status).unwrap_or_default().into_iter().map(|core| core as usize).collect()
+}
+
 /// The cores that any thread of these processes may run on. A process that has ended has none.
 fn cores_of(pids: &[u32]) -> BTreeSet<u32> {
     let threads = pids.iter().filter_map(|pid| std::fs::read_dir(format!("/proc/{pid}/task")).ok()).flatten().flatten();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::run::{Host, Remark, TargetRecord, Tool};
-use crate::model::suite::{KeyType, Suite, TlsVersion};
+use crate::model::suite::{Group, KeyType, Suite, TlsVersion};
 use crate::model::suites::Direction;
 
 /// The schema's name and version.
@@ -98,6 +98,8 @@ pub struct ArmRecord {
     pub limited_by: Option<String>,
     /// Whose figure the rate is: `server`, `client`, or `both` where they shared cores.
     pub rate_of: String,
+    /// The groups that its handshakes agreed on; empty where no key was exchanged.
+    pub groups: Vec<Group>,
     /// What each round measured.
     pub rounds: Vec<RoundRecord>,
     /// What they say together.
@@ -187,7 +189,8 @@ pub struct Versus {
     pub high: Option<f64>,
     /// The p-value, corrected in the same way.
     pub p: Option<f64>,
-    /// `faster`, `slower` (of CPU time: `cheaper`, `dearer`), `no_difference`, or `too_few` rounds to tell.
+    /// `faster`, `slower` (of CPU time: `cheaper`, `dearer`), `no_difference`, `too_few` rounds to tell; or `bound`: the client was the limit
+    /// of one of the two only, and the ratio of the server's own rates may lie on the other side.
     pub verdict: String,
 }
 

@@ -168,10 +168,10 @@ fn workload(page: &mut Page, rows: &[ArmRecord]) {
 fn whose(rows: &[ArmRecord]) -> &'static str {
     let all = |of: &str| rows.iter().all(|row| row.rate_of == of);
     match () {
-        () if all("server") => "the server at full load",
+        () if all("server") => "at full load, and not limited by the client",
         () if all("both") => "client and server together, on shared cores, at full load",
         () if all("client") => "the client at full load, the server could carry more",
-        () if rows.iter().any(|row| row.rate_of == "server") => "at full load, of the server, and with ≥ of the client",
+        () if rows.iter().any(|row| row.rate_of == "server") => "at full load, and with ≥ limited by the client",
         () => "at full load, of client and server together, and with ≥ of the client",
     }
 }
@@ -259,6 +259,7 @@ fn words(versus: &Versus) -> &str {
     match versus.verdict.as_str() {
         "no_difference" => "no difference seen",
         "too_few" => "too few rounds",
+        "bound" => "≥ against no ≥",
         word => word,
     }
 }
@@ -375,6 +376,7 @@ fn columns(document: &SuitesDocument) -> Vec<Column<'_>> {
     add("disturbed_rounds", |arm| whole(arm.rounds.iter().filter(|round| round.disturbed).count() as u64));
     add("limited_by", |arm| text_cell(arm.limited_by.as_deref().unwrap_or_default()));
     add("rate_of", |arm| text_cell(&arm.rate_of));
+    add("groups", |arm| text_cell(&arm.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")));
     let figures: [(&str, Cost); 8] = [
         ("rate_per_s", |arm| arm.estimate.rate_per_s),
         ("bytes_per_s", |arm| arm.estimate.bytes_per_s),

@@ -147,6 +147,7 @@ fn arms(workload: &str, object: Option<(load::Direction, u64)>, rate: f64, chach
             control,
             limited_by: None,
             rate_of: "server".into(),
+            groups: vec![],
             rounds: vec![],
             estimate,
             versus_baseline: (!baseline).then(|| versus(ratio)),

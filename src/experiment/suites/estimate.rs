@@ -76,7 +76,10 @@ pub(super) fn judge(cells: &[Cell], apart: bool) -> Judged {
     for cell in cells {
         for (place, row) in cell.rows.iter().enumerate() {
             let mut of_row = verdicts.next().into_iter().flatten();
-            let rate = of_row.next().flatten();
+            let mut rate = of_row.next().flatten();
+            if let (Some(versus), Some(baseline)) = (&mut rate, row.baseline.map(|place| &cell.rows[place])) {
+                bound(versus, is_client_limited(row), is_client_limited(baseline));
+            }
             let others = of_row.flatten().filter(|versus| versus.ratio.is_some()).collect();
             arms.push(record(cell, place, row, apart, rate, others));
         }
@@ -138,6 +141,25 @@ fn versus(measure: Measure, comparison: Comparison) -> Versus {
     }
 }
 
+/// Whether the client was the limit in most of the rounds that have a rate.
+fn is_client_limited(row: &Row) -> bool {
+    let measured = || row.rounds.iter().filter(|round| round.rate_per_s.is_some());
+    2 * measured().filter(|round| round.client_limited).count() > measured().count()
+}
+
+/// A rate that the client limited is a lower bound of the server's. Against one that is none, the server's ratio is at least (or, where the
+/// baseline is the bound, at most) what was found, so that only one verdict stands.
+fn bound(versus: &mut Versus, arm_limited: bool, baseline_limited: bool) {
+    let stands = match (arm_limited, baseline_limited) {
+        (true, false) => versus.verdict == "faster",
+        (false, true) => versus.verdict == "slower",
+        _ => true,
+    };
+    if !stands && versus.verdict != "too_few" {
+        "bound".clone_into(&mut versus.verdict);
+    }
+}
+
 fn record(
     cell: &Cell,
     place: usize,
@@ -150,8 +172,7 @@ fn record(
         Workload::Bulk(direction, bytes) => (Some(direction), Some(bytes)),
         _ => (None, None),
     };
-    let measured = || row.rounds.iter().filter(|round| round.rate_per_s.is_some());
-    let client_limited = 2 * measured().filter(|round| round.client_limited).count() > measured().count();
+    let client_limited = is_client_limited(row);
     ArmRecord {
         suite: row.arm.suite,
         version: row.arm.suite.version(),
@@ -170,6 +191,7 @@ fn record(
             "both"
         }
         .to_owned(),
+        groups: row.groups.iter().copied().collect(),
         rounds: row.rounds.clone(),
         estimate: estimates(cell, place, row, object_bytes),
         versus_baseline,
@@ -225,9 +247,14 @@ fn trust(arms: &[ArmRecord]) -> Trustworthy {
         Some((1.0 - versus.low?).abs().max((versus.high? - 1.0).abs()))
     });
     let noise_floor = widths.reduce(f64::max);
-    let differing = asked().filter(|versus| !matches!(versus.verdict.as_str(), "no_difference" | "too_few")).count();
+    let same = ["no_difference", "too_few", "bound"];
+    let differing = asked().filter(|versus| !same.contains(&versus.verdict.as_str())).count();
     let judged = controls().filter(|arm| arm.versus_baseline.as_ref().is_some_and(|v| v.verdict != "too_few")).count();
-    let trusted = differing == 0 && judged > 0 && judged == controls().count();
+    let groups = groups_differ(arms);
+    let trusted = differing == 0 && judged > 0 && judged == controls().count() && groups.is_none();
+    if let Some(text) = groups {
+        return Trustworthy { trusted, noise_floor, text };
+    }
     let text = match (differing, noise_floor) {
         (0, Some(floor)) if trusted && floor > COARSE => format!(
             "the baselines against themselves show no difference, but this was so noisy that only rates that differ by more than {} \
@@ -235,7 +262,8 @@ fn trust(arms: &[ArmRecord]) -> Trustworthy {
             units::share(floor)
         ),
         (0, Some(floor)) if trusted => format!(
-            "the baselines against themselves show no difference; a rate that differs by less than {} may pass for noise",
+            "the baselines against themselves show no difference; in the noisiest workload a rate that differs by less than {} may pass \
+             for noise",
             units::share(floor)
         ),
         (0, _) => "not every baseline could be compared with itself: too few valid rounds".to_owned(),
@@ -246,6 +274,26 @@ fn trust(arms: &[ArmRecord]) -> Trustworthy {
         ),
     };
     Trustworthy { trusted, noise_floor, text }
+}
+
+/// Under which workload arms agreed on different groups, if they did: then it is groups that are compared, too. A resumption of TLS 1.2
+/// exchanges no key.
+fn groups_differ(arms: &[ArmRecord]) -> Option<String> {
+    let key = |arm: &ArmRecord| (arm.workload.clone(), arm.direction, arm.object_bytes);
+    arms.chunk_by(|a, b| key(a) == key(b)).find_map(|rows| {
+        let mut with_groups = rows.iter().filter(|row| !row.groups.is_empty());
+        let first = with_groups.next()?;
+        let other = with_groups.find(|row| row.groups != first.groups)?;
+        let names = |row: &ArmRecord| row.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+        Some(format!(
+            "not all suites agreed on the same group ({} with {}, {} with {}), so that it is groups that are compared, too: name one that \
+             the endpoint takes with every suite, such as --group P-256",
+            first.suite,
+            names(first),
+            other.suite,
+            names(other)
+        ))
+    })
 }
 
 /// What was the same for all arms.

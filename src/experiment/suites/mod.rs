@@ -13,6 +13,7 @@ use crate::engine::control::StopFlag;
 use crate::engine::outcome::CannotRun;
 use crate::engine::{Addresses, Event};
 use crate::host;
+use crate::model::failure::FailureKind;
 use crate::model::suite::KeyType;
 use crate::model::suites::{Arm, Intensity, SuitesPlan, Workload};
 use crate::record::run::{DroppedAddress, TargetRecord};
@@ -24,6 +25,11 @@ use trial::{Cell, Row, Taken};
 
 /// How often a run is made again whose generator was disturbed, before its round goes without.
 const REPEATS: u32 = 2;
+
+/// How often an arm is asked for before it is taken for refused, where it failed by what may be chance.
+const ASKED: u32 = 3;
+const BY_CHANCE: [FailureKind; 4] =
+    [FailureKind::Reset, FailureKind::ClosedEarly, FailureKind::Timeout, FailureKind::ConnectTimeout];
 
 /// Why a comparison could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -309,9 +315,20 @@ impl<'a, 'o> Comparison<'a, 'o> {
         }
     }
 
+    /// Asks for one piece of work; again where what went wrong may have been chance.
     fn probe(&mut self, arm: Arm, workload: Workload) -> Result<(), String> {
-        let observe = &mut *self.observe;
-        trial::probe(self.plan, self.around, &self.material, arm, workload, &mut |event| observe(Step::Run(event)))
+        let mut result = Ok(());
+        for _ in 0..ASKED {
+            let observe = &mut *self.observe;
+            result = trial::probe(self.plan, self.around, &self.material, arm, workload, &mut |event| {
+                observe(Step::Run(event));
+            });
+            let by_chance = |why: &String| BY_CHANCE.iter().any(|kind| why.starts_with(kind.name()));
+            if !result.as_ref().is_err_and(by_chance) {
+                break;
+            }
+        }
+        result
     }
 
     fn document(self, started_at: OffsetDateTime) -> SuitesDocument {

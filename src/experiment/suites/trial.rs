@@ -1,12 +1,13 @@
 //! One run of one arm, and what is kept of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::super::run;
 use super::Surroundings;
 use crate::engine::Event;
 use crate::engine::ledger::Metric;
 use crate::engine::outcome::{CannotRun, Outcome};
+use crate::model::suite::Group;
 use crate::model::suites::{Arm, Direction, Intensity, SuitesPlan, Workload};
 use crate::record::run::{Remark, RunDocument};
 use crate::record::suites::RoundRecord;
@@ -15,7 +16,7 @@ use crate::stats::recorder::Recorder;
 use crate::tls::config::ClientMaterial;
 use crate::units::{self, Rate};
 
-/// The fewest steps of its clock that a server's CPU time must be to enter a round. A step more or less is noise that the rounds show.
+/// The fewest steps of its clock that a server's CPU time must be in every round. A step more or less is noise that the rounds show.
 const SERVER_STEPS: u32 = 5;
 
 /// The reasons against a run that a busy machine gives.
@@ -44,6 +45,11 @@ pub(super) struct Row {
     /// The row that it is compared with.
     pub(super) baseline: Option<usize>,
     pub(super) rounds: Vec<RoundRecord>,
+    /// The groups that its handshakes agreed on.
+    pub(super) groups: BTreeSet<Group>,
+    /// Whether the server's CPU time was too short for its clock in any round. To keep only the rounds in which it was not would keep the
+    /// dear ones.
+    coarse: bool,
     /// The response times at the common rate, of all rounds.
     pub(super) responses: Recorder,
     pub(super) batches: Batches,
@@ -52,7 +58,8 @@ pub(super) struct Row {
 impl Row {
     pub(super) fn new(arm: Arm) -> Self {
         let (responses, batches) = (Recorder::new(), Batches::new(BATCHES));
-        Self { arm, baseline: None, rounds: Vec::new(), responses, batches }
+        let (rounds, groups) = (Vec::new(), BTreeSet::new());
+        Self { arm, baseline: None, rounds, groups, coarse: false, responses, batches }
     }
 
     /// Adds what a run of round `round` has shown, at the common rate or at full load; `None`: there was no valid one.
@@ -64,6 +71,7 @@ impl Row {
         let Some(record) = self.rounds.last_mut() else { return };
         record.failed += taken.failed;
         record.repeated += taken.repeated;
+        self.groups.extend(taken.groups);
         if common && taken.valid {
             (record.response_p50_ns, record.response_p99_ns) = (taken.p50, taken.p99);
             self.responses.merge(&taken.responses);
@@ -73,6 +81,10 @@ impl Row {
             record.disturbed = !taken.valid;
             record.client_limited = taken.client_limited;
             (record.client_cpu_ns, record.server_cpu_ns) = (taken.client_cpu_ns, taken.server_cpu_ns);
+            self.coarse |= taken.coarse;
+        }
+        if self.coarse {
+            self.rounds.iter_mut().for_each(|record| record.server_cpu_ns = None);
         }
     }
 }
@@ -87,6 +99,9 @@ pub(super) struct Taken {
     pub(super) client_limited: bool,
     pub(super) client_cpu_ns: Option<f64>,
     pub(super) server_cpu_ns: Option<f64>,
+    /// Whether the server's CPU time was read, and was only a few steps of its clock.
+    pub(super) coarse: bool,
+    pub(super) groups: BTreeSet<Group>,
     pub(super) p50: Option<u64>,
     pub(super) p99: Option<u64>,
     pub(super) failed: u64,
@@ -147,7 +162,9 @@ fn kept(document: &RunDocument, outcome: Outcome, workload: Workload, around: &S
         // Who shares no core with the server was kept from running by somebody else: what it reached is no figure of the server's.
         client_limited: document.verdict.limited_by.is_some() || (around.apart && !document.verdict.valid),
         client_cpu_ns: each(document.client.cpu_s),
-        server_cpu_ns: document.server.as_ref().filter(|cost| cost.cpu_s >= least).and_then(|cost| each(cost.cpu_s)),
+        server_cpu_ns: document.server.as_ref().and_then(|cost| each(cost.cpu_s)),
+        coarse: document.server.as_ref().is_some_and(|cost| cost.cpu_s < least),
+        groups: document.negotiated.iter().filter_map(|row| row.group).collect(),
         p50: quantile(0.5),
         p99: quantile(0.99),
         failed,

@@ -22,7 +22,7 @@ fn no_line_is_wider_than_a_page() {
 
 #[test]
 fn cells_are_numbers_or_empty_where_a_column_is_of_numbers() {
-    const TEXTS: [&str; 16] = [
+    const TEXTS: [&str; 17] = [
         "started_at",
         "url",
         "host_cpu_model",
@@ -35,6 +35,7 @@ fn cells_are_numbers_or_empty_where_a_column_is_of_numbers() {
         "direction",
         "limited_by",
         "rate_of",
+        "groups",
         "rate_verdict",
         "response_p50_verdict",
         "client_cpu_verdict",

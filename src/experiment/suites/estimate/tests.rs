@@ -279,3 +279,48 @@ fn rounds_that_are_missing_are_missed_by_the_pair_that_lacks_them() {
     assert_eq!(judged.arms[1].estimate.rate_per_s, None);
     assert_eq!(judged.arms[1].versus_baseline.clone().unwrap().ratio, None);
 }
+
+#[test]
+fn a_ratio_of_a_bound_keeps_only_the_verdict_that_the_bound_cannot_turn() {
+    let judged = |verdict: &str, arm, baseline| {
+        let mut versus = Versus {
+            measure: "rate".to_owned(),
+            ratio: Some(1.0),
+            low: None,
+            high: None,
+            p: None,
+            verdict: verdict.to_owned(),
+        };
+        bound(&mut versus, arm, baseline);
+        versus.verdict
+    };
+    for (verdict, arm, baseline, expected) in [
+        ("slower", false, false, "slower"),
+        ("slower", true, true, "slower"),
+        // At least this fast: faster it is, slower it may not be.
+        ("faster", true, false, "faster"),
+        ("slower", true, false, "bound"),
+        ("no_difference", true, false, "bound"),
+        // Against a baseline that is at least this fast.
+        ("slower", false, true, "slower"),
+        ("faster", false, true, "bound"),
+        ("too_few", true, false, "too_few"),
+    ] {
+        assert_eq!(judged(verdict, arm, baseline), expected, "{verdict}, arm {arm}, baseline {baseline}");
+    }
+}
+
+#[test]
+fn arms_that_agree_on_different_groups_are_not_trusted() {
+    use crate::model::suite::Group;
+    let document = crate::record::fixture::suites();
+    assert_eq!(groups_differ(&document.arms), None);
+    let mut arms = document.arms.clone();
+    arms[1].groups = vec![Group::Secp384r1];
+    let why = groups_differ(&arms).unwrap();
+    assert!(why.contains("X25519") && why.contains("secp384r1") && why.contains("--group"), "{why}");
+    assert!(!trust(&arms).trusted);
+    // A resumption of TLS 1.2 exchanges no key: that is no other group.
+    arms[1].groups.clear();
+    assert_eq!(groups_differ(&arms), None);
+}
