@@ -371,10 +371,8 @@ impl<'a, 'p> Coordinator<'a, 'p> {
         }
         let mut ledger = Ledger::new();
         let mut workers = Vec::with_capacity(results.len());
-        let mut cut_short = false;
-        for WorkerResult { ledger: one, usage, window, cut_short: cut } in results {
+        for WorkerResult { ledger: one, usage, window } in results {
             ledger.merge(&one);
-            cut_short |= cut;
             // One that `--requests` left nothing to do was watched for no time that says anything.
             let share = if window.is_zero() || usage.watched.is_zero() {
                 0.0
@@ -393,7 +391,7 @@ impl<'a, 'p> Coordinator<'a, 'p> {
         if let Some(why) = self.nothing_to_describe(&ledger) {
             return Err(why);
         }
-        let interrupted = cut_short && self.shared.stop.is_raised() && self.aborted_at.is_none();
+        let interrupted = self.shared.stop.is_raised() && self.aborted_at.is_none();
         let window = workers.iter().map(|worker| worker.window).max().unwrap_or_default();
         // In a slice that some worker did not see to its end, the rate is not that of all.
         let complete = workers.iter().map(|worker| worker.window.as_nanos() as Ns / self.shared.slice_ns).min();

@@ -101,7 +101,7 @@ pub struct Outcome {
     pub workers: Vec<WorkerOutcome>,
     /// The window's true length: the longest of the workers'.
     pub window: Duration,
-    /// Whether the user ended the run before its window was complete.
+    /// Whether the user ended the run, or asked for its end while it drained.
     pub interrupted: bool,
     /// Whether the rule of `--abort-on` ended the run: the share of failures then.
     pub aborted_at: Option<f64>,

@@ -77,8 +77,6 @@ pub(super) struct WorkerResult {
     pub(super) usage: Usage,
     /// The window's true length.
     pub(super) window: Duration,
-    /// Whether the window was ended from outside, or never began.
-    pub(super) cut_short: bool,
 }
 
 /// How the worker polled.
@@ -127,7 +125,6 @@ pub(super) struct Worker<'s> {
     /// Connections begun; chooses addresses and sources in turn.
     pub(super) begun: usize,
     gaps: GapWatch,
-    cut_short: bool,
 }
 
 impl<'s> Worker<'s> {
@@ -173,7 +170,6 @@ impl<'s> Worker<'s> {
             resume_credit: vec![0.0; shared.addresses.len()],
             begun: index,
             gaps: GapWatch::new(&shared.clock),
-            cut_short: false,
         })
     }
 
@@ -211,7 +207,6 @@ impl<'s> Worker<'s> {
         Ok(WorkerResult {
             ledger: self.ledger,
             usage: self.gaps.finish(),
-            cut_short: self.cut_short || !self.window.opened,
             window: if self.window.opened {
                 Duration::from_nanos(self.window.to - self.window.from)
             } else {
@@ -381,10 +376,7 @@ impl<'s> Worker<'s> {
             Phase::Priming | Phase::Opening | Phase::Ready => {
                 self.close_all(now);
             }
-            Phase::Running if now < self.window.to => {
-                self.cut_short = true;
-                self.end_window(now, now);
-            }
+            Phase::Running if now < self.window.to => self.end_window(now, now),
             // What is under way in the drain may finish all the same: the window is complete.
             Phase::Running | Phase::Draining | Phase::Ended => {}
         }

@@ -113,7 +113,12 @@ fn reasons(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies) -> Vec<Rema
         reasons.push(remark("aborted", text));
     }
     if outcome.interrupted {
-        reasons.push(remark("interrupted", "the run was ended early by the user".to_owned()));
+        let text = if outcome.window < plan.load.duration {
+            "the run was ended early by the user"
+        } else {
+            "the user asked for the end while the last requests were under way; the window itself is complete"
+        };
+        reasons.push(remark("interrupted", text.to_owned()));
     }
     reasons
 }

@@ -1,5 +1,6 @@
 //! A server that goes away in mid-run: what cannot be connected to is counted by its kind, in a document.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -46,9 +47,10 @@ fn front<T: Send + 'static>(
     (port, thread)
 }
 
-/// How the connections fail that are not let through, of sixteen; and of how many it was said that they were not answered in time after
-/// TCP had been.
-fn fails_as<T: Send + 'static>(afterwards: impl FnOnce(TcpListener) -> T + Send + 'static) -> (FailureKind, u64) {
+/// How the connections fail that are not let through, of sixteen.
+fn fails_as<T: Send + 'static>(
+    afterwards: impl FnOnce(TcpListener) -> T + Send + 'static,
+) -> BTreeMap<FailureKind, u64> {
     let _beside = beside_others();
     let server = Server::start(|_| Answer::ok());
     let (port, thread) = front(&server, afterwards);
@@ -64,26 +66,32 @@ fn fails_as<T: Send + 'static>(afterwards: impl FnOnce(TcpListener) -> T + Send 
     assert_eq!((counts.succeeded, counts.failed), (GOOD as u64, 16 - GOOD as u64), "{:?}", document.failure_details);
     assert_eq!((server.seen(), connections.opened), (counts.sent, GOOD as u64));
     assert_eq!(counts.failures, connections.failures);
-    let handshakes = counts.failures.get(&FailureKind::Timeout).copied().unwrap_or(0);
-    let others: Vec<_> = counts.failures.keys().filter(|kind| **kind != FailureKind::Timeout).collect();
-    assert_eq!(others.len(), 1, "{:?}", counts.failures);
-    (*others[0], handshakes)
+    counts.failures.clone()
 }
 
 #[test]
 fn a_server_that_is_gone_refuses() {
-    assert_eq!(fails_as(drop), (FailureKind::ConnectRefused, 0));
+    let mut failures = fails_as(drop);
+    let refused = failures.remove(&FailureKind::ConnectRefused).unwrap_or(0);
+    // One may have come between: its SYN when the backlog was full, or itself when the listener went.
+    assert!(failures.values().sum::<u64>() <= 1 && refused >= 15 - GOOD as u64, "{refused} refused, {failures:?}");
+    assert!(
+        failures.keys().all(|kind| [FailureKind::ConnectTimeout, FailureKind::Reset].contains(kind)),
+        "{failures:?}"
+    );
 }
 
 #[test]
 fn a_server_that_accepts_no_more_times_out() {
-    let (kind, handshakes) = fails_as(|listener| {
+    let mut failures = fails_as(|listener| {
         // Whoever waits to be accepted keeps the others out.
         let address = listener.local_addr().unwrap();
         let brief = Duration::from_millis(100);
         let fill: Vec<_> = std::iter::from_fn(|| TcpStream::connect_timeout(&address, brief).ok()).collect();
         (listener, fill)
     });
-    assert_eq!(kind, FailureKind::ConnectTimeout);
-    assert!(handshakes <= 2, "{handshakes} handshakes had no answer, and one or two connections could wait");
+    // One or two connections could wait to be accepted, and had no answer to their hello.
+    let handshakes = failures.remove(&FailureKind::Timeout).unwrap_or(0);
+    assert!(handshakes <= 2, "{handshakes} handshakes had no answer, {failures:?}");
+    assert_eq!(failures.keys().collect::<Vec<_>>(), [&FailureKind::ConnectTimeout]);
 }

@@ -81,6 +81,8 @@ struct Pair {
     higher_is_better: bool,
     /// Why nothing can be said whatever the figures are.
     why: Option<Why>,
+    /// The only verdict that stands, where one of the two is a lower bound: the true ratio is at least what was found, or at most.
+    stands: Option<compare::Verdict>,
     /// Whether the two are one measurement.
     same: bool,
 }
@@ -89,13 +91,26 @@ impl Pair {
     fn new(line: &Line<'_>, place: usize, same: bool) -> Self {
         let higher_is_better = line.first.higher_is_better;
         let (Some(arm), Some(reference)) = (line.of[place], line.of[0]) else {
-            return Self { figures: None, difference: None, higher_is_better, why: Some(Why::Missing), same };
+            return Self {
+                figures: None,
+                difference: None,
+                higher_is_better,
+                why: Some(Why::Missing),
+                stands: None,
+                same,
+            };
         };
         let why = match (&arm.condition, &reference.condition) {
             (Condition::Rate(a), Condition::Rate(b)) if a != b => Some(Why::OtherRate),
+            _ if arm.figure.at_least && reference.figure.at_least => Some(Why::Bound),
             // Whatever else is said of a bound, the server's figure is beyond it.
-            _ if arm.figure.at_least || reference.figure.at_least => Some(Why::Bound),
+            _ if arm.figure.at_least || reference.figure.at_least => None,
             (a, b) if a != b => Some(Why::OtherLimit),
+            _ => None,
+        };
+        let stands = match (arm.figure.at_least, reference.figure.at_least) {
+            (true, false) => Some(compare::Verdict::Higher),
+            (false, true) => Some(compare::Verdict::Lower),
             _ => None,
         };
         Self {
@@ -103,6 +118,7 @@ impl Pair {
             difference: Difference::between(estimate(arm.figure), estimate(reference.figure)),
             higher_is_better,
             why,
+            stands,
             same,
         }
     }
@@ -127,6 +143,9 @@ impl Pair {
         let interval = shown.and_then(|estimate| estimate.interval);
         let (verdict, why) = match (self.why, comparison.verdict, self.higher_is_better) {
             (Some(why), ..) => (Verdict::CannotTell, Some(why)),
+            (None, found, _) if self.stands.is_some_and(|stands| stands != found) => {
+                (Verdict::CannotTell, Some(Why::Bound))
+            }
             (None, compare::Verdict::Higher, true) | (None, compare::Verdict::Lower, false) => (Verdict::Better, None),
             (None, compare::Verdict::Higher, false) | (None, compare::Verdict::Lower, true) => (Verdict::Worse, None),
             (None, compare::Verdict::TooFew, _) => (Verdict::CannotTell, Some(Why::NoInterval)),

@@ -201,6 +201,23 @@ fn a_bound_is_no_figure() {
 }
 
 #[test]
+fn a_bound_that_the_other_is_beyond_is_told() {
+    let mut half = run();
+    half.throughput.requests_per_s /= 2.0;
+    let mut limited = run();
+    limited.verdict.limited_by = Some("client".into());
+    // At least so much before, and half of it now: however much more it was, it has become worse.
+    let document = runs(vec![limited.clone(), half.clone()], 0.05);
+    let rate = versus(&document, "requests_per_s");
+    assert_eq!((rate.verdict, rate.why, document.outcome), (Verdict::Worse, None, Outcome::Regression));
+    // At least twice as much now: better. At least half now: who knows.
+    assert_eq!(versus(&runs(vec![half.clone(), limited.clone()], 0.05), "requests_per_s").verdict, Verdict::Better);
+    half.verdict.limited_by = Some("client".into());
+    assert_eq!(versus(&runs(vec![run(), half.clone()], 0.05), "requests_per_s").why, Some(Why::Bound));
+    assert_eq!(versus(&runs(vec![limited, half], 0.05), "requests_per_s").why, Some(Why::Bound));
+}
+
+#[test]
 fn a_figure_that_is_gone_is_missed() {
     let mut other = run();
     other.latency.service = None;
