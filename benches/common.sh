@@ -45,9 +45,17 @@ clean_up() {
     rm -rf "$work"
 }
 
-# What nginx needs to write nothing outside $work, and both certificates.
-nginx_basics() {
+# The start of an nginx.conf, up to within `http`: one worker on core 0, nothing written outside $work, both certificates.
+nginx_head() {
     cat <<CONF
+daemon off;
+worker_processes 1;
+worker_cpu_affinity 01;
+worker_rlimit_nofile 8192;
+pid $work/nginx.pid;
+error_log $work/error.log warn;
+events { worker_connections 4096; }
+http {
     access_log off;
     client_body_temp_path $work/body; proxy_temp_path $work/proxy; fastcgi_temp_path $work/fastcgi;
     uwsgi_temp_path $work/uwsgi; scgi_temp_path $work/scgi;

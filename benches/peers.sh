@@ -32,15 +32,7 @@ echo "== certificates and nginx"
 make_certificates
 read -r https logged status < <(free_ports 3)
 cat >"$work/nginx.conf" <<CONF
-daemon off;
-worker_processes 1;
-worker_cpu_affinity 01;
-worker_rlimit_nofile 8192;
-pid $work/nginx.pid;
-error_log $work/error.log warn;
-events { worker_connections 4096; }
-http {
-$(nginx_basics)
+$(nginx_head)
     ssl_protocols TLSv1.3;
     ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
     ssl_ecdh_curve X25519;

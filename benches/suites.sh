@@ -33,15 +33,7 @@ for size in 1024 16384 1048576; do
 done
 read -r https < <(free_ports 1)
 cat >"$work/nginx.conf" <<CONF
-daemon off;
-worker_processes 1;
-worker_cpu_affinity 01;
-worker_rlimit_nofile 8192;
-pid $work/nginx.pid;
-error_log $work/error.log warn;
-events { worker_connections 4096; }
-http {
-$(nginx_basics)
+$(nginx_head)
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache shared:s:16m;
     ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256;
