@@ -22,7 +22,7 @@ fn no_line_is_wider_than_a_page() {
 
 #[test]
 fn cells_are_numbers_or_empty_where_a_column_is_of_numbers() {
-    const TEXTS: [&str; 17] = [
+    const TEXTS: [&str; 19] = [
         "started_at",
         "url",
         "host_cpu_model",
@@ -40,6 +40,8 @@ fn cells_are_numbers_or_empty_where_a_column_is_of_numbers() {
         "response_p50_verdict",
         "client_cpu_verdict",
         "server_cpu_verdict",
+        "workload_trust",
+        "rate_verdict_limited_by",
     ];
     const TRUTHS: [&str; 5] = ["insecure", "interrupted", "trusted", "baseline", "control"];
     for document in [fixture::suites(), fixture::untrusted_suites()] {
