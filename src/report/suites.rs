@@ -212,7 +212,7 @@ fn whose(rows: &[ArmRecord]) -> &'static str {
     let limited = rows.iter().any(|row| row.limited_by.is_some());
     match (all("server"), all("client"), rows.iter().any(|row| row.rate_of == "both")) {
         (true, ..) => "at full load, not limited by the client",
-        (_, true, _) => "at the client's full load; the server could carry more",
+        (_, true, _) => "limited by the client; the server could carry more",
         (.., true) if limited => "client and server together, on one machine; ≥: the client was the limit",
         (.., true) => "client and server together, on one machine",
         _ => "at full load; ≥: limited by the client",
@@ -387,7 +387,7 @@ fn legend(page: &mut Page, document: &SuitesDocument) {
     if document.arms.iter().any(|arm| arm.limited_by.is_some()) {
         page.line(
             "≥",
-            "the client was the limit: the server could carry this much or more; against a rate without ≥ only a verdict that this cannot \
+            "the client was the limit, or was kept from running: the server could carry this much or more; against a rate without ≥ only a verdict that this cannot \
              turn is given",
         );
     }
