@@ -237,7 +237,8 @@ pub(super) fn show(bar: &ProgressBar, step: &Step<'_>) {
             bar.set_length(*total as u64);
             bar.set_position(*done as u64);
             let left = left.map_or(String::new(), |left| format!("about {} left", in_minutes(left)));
-            bar.set_prefix(format!("round {round}/{rounds}  {left}"));
+            let round = if *round == 0 { "first round".to_owned() } else { format!("round {round}/{rounds}") };
+            bar.set_prefix(format!("{round}  {left}"));
             bar.set_message(format!("{workload}: {arm}"));
         }
         Step::Begins(_) | Step::Run(_) => {}

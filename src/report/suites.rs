@@ -122,7 +122,9 @@ fn conditions(page: &mut Page, document: &SuitesDocument) {
     let mut baselines: Vec<String> = document.arms.iter().filter(|arm| arm.baseline).map(full_name).collect();
     baselines.sort();
     baselines.dedup();
-    page.list("baseline", &baselines);
+    if !baselines.is_empty() {
+        page.list("baseline", &baselines);
+    }
 }
 
 /// How many rounds there are.

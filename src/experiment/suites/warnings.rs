@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Surroundings;
-use super::trial::{Cell, Row};
+use super::trial::{Cell, Row, SERVER_STEPS};
 use crate::model::suites::{Arm, SuitesPlan};
 use crate::model::tls::Trust;
 use crate::record::run::Remark;
@@ -22,11 +22,24 @@ pub(super) fn warnings(plan: &SuitesPlan, cells: &[Cell], around: &Surroundings<
     }
     replaced_baselines(plan, cells).into_iter().for_each(|text| warn("baseline_replaced", text));
     if !around.apart {
-        let text = "generator and server ran on the same machine and may have shared cores: the rates are those of both together; give \
-                    each cores of its own with taskset, and name the server with --server-pid";
-        warn("shared_host", text.to_owned());
+        let named = if around.server.is_some() { "" } else { ", and name the server with --server-pid" };
+        let text = format!(
+            "generator and server ran on the same machine and may have shared cores: the rates are those of both together; give each cores \
+             of its own with taskset{named}"
+        );
+        warn("shared_host", text);
     }
-    of_rounds(&cells.iter().flat_map(|cell| &cell.rows).collect::<Vec<_>>(), &mut warn);
+    let rows: Vec<&Row> = cells.iter().flat_map(|cell| &cell.rows).collect();
+    of_rounds(&rows, &mut warn);
+    let coarse = rows.iter().filter(|row| row.coarse).count();
+    if coarse > 0 {
+        let text = format!(
+            "{coarse} of {} rows have no CPU time of the server: in some run it was fewer than {SERVER_STEPS} ticks of the clock that it is \
+             read from; longer runs (--trial) have more",
+            rows.len()
+        );
+        warn("server_cpu", text);
+    }
     warnings
 }
 
@@ -61,7 +74,7 @@ fn of_rounds(rows: &[&Row], warn: &mut impl FnMut(&str, String)) {
         warn("too_few_rounds", format!("{lacking} rows have fewer than {MIN_ROUNDS} valid rounds"));
     }
     let rounds = || rows.iter().flat_map(|row| &row.rounds);
-    let disturbed = rounds().filter(|round| round.disturbed).count();
+    let disturbed = rounds().filter(|round| round.disturbed && round.rate_per_s.is_some()).count();
     if disturbed > 0 {
         let measured: usize = rows.iter().map(|row| rates(&row)).sum();
         let text = format!(

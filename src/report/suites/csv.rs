@@ -29,7 +29,9 @@ fn columns(document: &SuitesDocument) -> Vec<Column<'_>> {
     let trust = move |arm: &ArmRecord| trust_of(&document.trustworthy, arm);
     let mut add = |name: &str, cell: fn(&ArmRecord) -> String| columns.push((name.to_owned(), Box::new(cell)));
     add("rounds", |arm| whole(u64::from(arm.estimate.rounds)));
-    add("disturbed_rounds", |arm| whole(arm.rounds.iter().filter(|round| round.disturbed).count() as u64));
+    add("disturbed_rounds", |arm| {
+        whole(arm.rounds.iter().filter(|round| round.disturbed && round.rate_per_s.is_some()).count() as u64)
+    });
     add("limited_by", |arm| text_cell(arm.limited_by.as_deref().unwrap_or_default()));
     add("rate_of", |arm| text_cell(&arm.rate_of));
     columns.push((
