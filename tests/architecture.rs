@@ -6,13 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with its floor. A room imports rooms on lower floors only; two rooms on one floor do not import each other.
-const FLOORS: [(&str, u8); 16] = [
+const FLOORS: [(&str, u8); 17] = [
     ("units", 0),
     ("model", 1),
     ("stats", 2),
     ("pacing", 2),
     ("http", 2),
     ("tls", 2),
+    ("certs", 2),
     ("record", 3),
     ("engine", 4),
     ("target", 4),
