@@ -7,6 +7,8 @@ pub mod crypto;
 pub mod failure;
 pub mod load;
 pub mod plan;
+pub mod policy;
+pub mod profile;
 pub mod registry;
 pub mod request;
 pub mod suite;
