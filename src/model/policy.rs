@@ -227,8 +227,10 @@ mod tests {
         };
         assert_eq!(standings(Tls13Suites::Permit), [Standing::PermittedByVersion; 4]);
         assert_eq!(standings(Tls13Suites::Strict), [Standing::Outside; 4]);
-        use Standing::{Mapped, Outside};
-        assert_eq!(standings(Tls13Suites::Map), [Mapped, Mapped, Outside, Outside]);
+        assert_eq!(
+            standings(Tls13Suites::Map),
+            [Standing::Mapped, Standing::Mapped, Standing::Outside, Standing::Outside]
+        );
     }
 
     #[test]
