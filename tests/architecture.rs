@@ -32,12 +32,13 @@ const NARROW: [(&str, &[&str]); 2] =
     [("record", &["units", "model", "stats"]), ("report", &["units", "model", "record"])];
 
 /// Crates that belong to certain rooms, by the name that they have in code.
-const CONFINED: [(&str, &[&str]); 8] = [
+const CONFINED: [(&str, &[&str]); 9] = [
     ("mio", &["engine"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("signal_hook", &["cli"]),
     ("rustls", &["tls", "target", "engine", "probe", "bench"]),
+    ("webpki", &["certs"]),
     ("tokio", &["target"]),
     ("tokio_rustls", &["target"]),
     ("hyper", &["target"]),

@@ -17,3 +17,4 @@ pub mod suites;
 pub mod survey;
 pub mod target;
 pub mod tls;
+pub mod x509;
