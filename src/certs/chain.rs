@@ -62,7 +62,12 @@ impl Links {
         Self { above: certs.iter().map(above).collect() }
     }
 
-    /// Whether the certificate is signed with its own key.
+    /// Whether the certificate is signed with its own key, which was checked.
+    pub(super) fn signed_itself(&self, cert: usize) -> bool {
+        self.above[cert].iter().any(|link| link.to == cert && link.proven)
+    }
+
+    /// Whether the certificate is signed with its own key, as far as that can be checked.
     pub(super) fn is_self_signed(&self, cert: usize) -> bool {
         self.above[cert].iter().any(|link| link.to == cert)
     }

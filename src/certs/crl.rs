@@ -53,7 +53,7 @@ struct Scope {
 /// What the revocation lists say of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CrlStatus {
-    /// It is a root, of which no list speaks: it signed itself.
+    /// It signed itself, as roots do: there is no issuer whose list could speak of it.
     Root,
     /// Its issuer revoked it.
     Revoked(Revocation),
@@ -73,7 +73,8 @@ pub enum CrlStatus {
 pub enum Undecided {
     /// None of them is by its issuer.
     NoList,
-    /// The list is by its issuer's name, but nothing is known to check its signature with: the issuer's certificate was not sent.
+    /// The list is by its issuer's name, but nothing is known to check its signature with: no certificate of the issuer is at hand whose
+    /// key provably signed the certificate.
     IssuerUnknown,
     /// The issuer's key may not sign revocation lists, as its key usage says.
     NotPermitted,
@@ -103,7 +104,7 @@ pub enum Undecided {
 impl fmt::Display for CrlStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Root => f.write_str("a root, of which no list speaks"),
+            Self::Root => f.write_str("it signed itself, so no issuer's list speaks of it"),
             Self::Revoked(revocation) => revocation.fmt(f),
             Self::NotRevoked { this_update, .. } => write!(f, "not revoked, by the list of {}", this_update.date()),
             Self::Undecided(why) => why.fmt(f),
@@ -115,7 +116,7 @@ impl fmt::Display for Undecided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoList => f.write_str("no revocation list of its issuer is given"),
-            Self::IssuerUnknown => f.write_str("the list cannot be checked: the issuer's certificate was not sent"),
+            Self::IssuerUnknown => f.write_str("the list cannot be checked: no key of the issuer is at hand"),
             Self::NotPermitted => f.write_str("its issuer may not sign revocation lists"),
             Self::Unsupported(what) => write!(f, "the list cannot be checked: it is signed with {what}"),
             Self::BadSignature => f.write_str("the list is not signed with its issuer's key"),
@@ -292,3 +293,6 @@ impl Scope {
         kind && point && !self.only_attributes && !self.only_some_reasons
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,3 +159,6 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 fn hex(bytes: &[u8]) -> String {
     if bytes.is_empty() { "00".to_owned() } else { bytes.iter().map(|byte| format!("{byte:02x}")).collect() }
 }
+
+#[cfg(test)]
+mod tests;

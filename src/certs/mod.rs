@@ -121,7 +121,7 @@ pub fn inspect(chain: &SentChain, context: &Context<'_>) -> Result<Inspection, N
             position: cert.position,
             facts: Facts::of(cert),
             validity: facts::validity(cert, context.now),
-            crl: match links.is_self_signed(at) {
+            crl: match links.signed_itself(at) {
                 true => CrlStatus::Root,
                 false => crl::status(context.crls, cert, issuer.as_ref(), context.now),
             },

@@ -74,7 +74,7 @@ pub enum Fault {
     Unreadable,
     /// It is not about this certificate.
     OtherCertificate,
-    /// Nothing is known to check its signature with: the issuer's certificate was not sent.
+    /// Nothing is known to check its signature with: no certificate of the issuer is at hand whose key provably signed the certificate.
     IssuerUnknown,
     /// It is signed neither by the issuer's key nor by that of a responder in it whom the issuer appointed.
     BadSignature,
@@ -118,9 +118,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Unreadable => f.write_str("a response that cannot be read"),
             Self::OtherCertificate => f.write_str("a response about another certificate"),
-            Self::IssuerUnknown => {
-                f.write_str("a response that cannot be checked: the issuer's certificate was not sent")
-            }
+            Self::IssuerUnknown => f.write_str("a response that cannot be checked: no key of the issuer is at hand"),
             Self::BadSignature => {
                 f.write_str("a response that neither the issuer nor a responder appointed by it signed")
             }
@@ -347,3 +345,6 @@ fn understood(explicit: &[u8]) -> Option<()> {
     let extensions = der::extensions(der::only(der::SEQUENCE, explicit)?)?;
     extensions.iter().all(|(_, critical, _)| !critical).then_some(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,6 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use time::OffsetDateTime;
 use webpki::{EndEntityCert, Error, KeyUsage};
 
-use super::algorithms::Key;
 use super::chain::Links;
 use super::facts::Facts;
 use super::parsed::{Parsed, clean, name_of};
@@ -146,7 +145,7 @@ pub(super) fn find(certs: &[Parsed<'_>], links: &Links, roots: &Roots, now: Offs
         return Path::None(Broken::SelfSigned);
     }
     if !is_about_time(&error) {
-        return Path::None(explain(&error, certs, links));
+        return Path::None(explain(&error, certs, links, roots));
     }
     // Is time all that is wrong? The ends of the terms are the moments at which everything is valid, if there is one.
     let mut deeper = None;
@@ -160,7 +159,7 @@ pub(super) fn find(certs: &[Parsed<'_>], links: &Links, roots: &Roots, now: Offs
         }
     }
     match deeper {
-        Some(error) => Path::None(explain(&error, certs, links)),
+        Some(error) => Path::None(explain(&error, certs, links, roots)),
         None => out_of_term(certs, now, None),
     }
 }
@@ -203,12 +202,12 @@ fn is_about_time(error: &Error) -> bool {
     matches!(error, Error::CertExpired { .. } | Error::CertNotValidYet { .. })
 }
 
-fn explain(error: &Error, certs: &[Parsed<'_>], links: &Links) -> Broken {
+fn explain(error: &Error, certs: &[Parsed<'_>], links: &Links, roots: &Roots) -> Broken {
     match error {
         Error::UnknownIssuer => unknown_issuer(certs, links),
         Error::InvalidSignatureForPublicKey
         | Error::UnsupportedSignatureAlgorithmContext(_)
-        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => signature(error, certs),
+        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => signature(error, certs, roots),
         Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => Broken::NotForServers,
         Error::CaUsedAsEndEntity => Broken::AuthorityAsServer,
         Error::EndEntityUsedAsCa => Broken::NotAnAuthority,
@@ -230,22 +229,20 @@ fn unknown_issuer(certs: &[Parsed<'_>], links: &Links) -> Broken {
     }
 }
 
-/// webpki says "invalid signature" of a key that is too short as well.
-fn signature(error: &Error, certs: &[Parsed<'_>]) -> Broken {
-    for cert in certs {
-        for issuer in certs.iter().filter(|issuer| issuer.subject == cert.issuer) {
-            if let Checked::Unsupported(what) = cert.signed.check(issuer.spki) {
+/// webpki says "invalid signature" of a key that is too short as well. Roots' own signatures do not count.
+fn signature(error: &Error, certs: &[Parsed<'_>], roots: &Roots) -> Broken {
+    for cert in certs.iter().filter(|cert| !cert.is_self_issued()) {
+        let sent = certs.iter().map(|issuer| (issuer.subject, issuer.spki));
+        let known = roots.anchors.iter().map(|root| (root.subject.as_ref(), root.subject_public_key_info.as_ref()));
+        for (_, spki) in sent.chain(known).filter(|(subject, _)| *subject == cert.issuer) {
+            if let Checked::Unsupported(what) = cert.signed.check(spki) {
                 return Broken::Unsupported(what);
             }
         }
     }
     match error {
         Error::InvalidSignatureForPublicKey => Broken::BadSignature,
-        _ => {
-            let leaf = &certs[0];
-            let signed = super::algorithms::signature_name(leaf.signed.algorithm);
-            Broken::Unsupported(format!("{signed} with a key of the kind {}", Key::of(leaf.spki)))
-        }
+        other => Broken::Other(clean(&other.to_string())),
     }
 }
 

@@ -102,3 +102,34 @@ impl<'a> Look<'a> {
         inspect(&chain, &context).unwrap()
     }
 }
+
+/// `ecdsa-with-SHA256`, as an AlgorithmIdentifier.
+pub(super) const ECDSA_SHA256: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+
+/// A value in DER, of its parts.
+pub(super) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    // Only the tag differs from a sequence.
+    let mut whole = super::der::sequence(&parts.concat());
+    whole[0] = tag;
+    whole
+}
+
+/// A GeneralizedTime.
+pub(super) fn generalized(at: OffsetDateTime) -> Vec<u8> {
+    let (date, time) = (at.date(), at.time());
+    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+    tlv(0x18, &[format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}Z").as_bytes()])
+}
+
+/// `tbs`, signed: the three parts of a certificate, a list or a response, and what follows them.
+pub(super) fn signed(tbs: &[u8], key: &KeyPair, after: &[u8]) -> Vec<u8> {
+    let signature = tlv(3, &[&[0], &rcgen::SigningKey::sign(key, tbs).unwrap()]);
+    tlv(0x30, &[tbs, ECDSA_SHA256, &signature, after])
+}
+
+/// The content of the subject's Name, the content of the SubjectPublicKeyInfo, and the serial number of a certificate.
+pub(super) fn parts(der: &[u8]) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+    let parsed = super::parsed::Parsed::read(0, der).unwrap();
+    (parsed.subject.to_vec(), parsed.spki.to_vec(), parsed.x509.raw_serial().to_vec())
+}
