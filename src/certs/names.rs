@@ -5,9 +5,10 @@ use std::fmt;
 use std::net::IpAddr;
 
 use rustls_pki_types::{CertificateDer, DnsName, ServerName};
-use webpki::EndEntityCert;
+use webpki::{EndEntityCert, Error};
 
 use super::facts::Facts;
+use super::path::words;
 use crate::model::target::Host;
 
 /// Whether a certificate is for a host.
@@ -36,6 +37,8 @@ pub enum Mismatch {
     WildcardMisplaced(String),
     /// The host is an address, which must be an `iPAddress` name; it is there as a DNS name only.
     AddressAsDnsName,
+    /// TLS clients do not take the certificate at all, whatever its names; why.
+    NotTaken(String),
     /// The names are others.
     Others,
 }
@@ -49,6 +52,7 @@ impl fmt::Display for Mismatch {
             Self::WildcardNeedsLabel(name) => write!(f, "{name} needs a label in the place of its wildcard"),
             Self::WildcardMisplaced(name) => write!(f, "{name} has a wildcard that is not its whole first label"),
             Self::AddressAsDnsName => f.write_str("the address is there as a DNS name, not as an iPAddress"),
+            Self::NotTaken(why) => f.write_str(why),
             Self::Others => f.write_str("the certificate is for other names"),
         }
     }
@@ -56,21 +60,24 @@ impl fmt::Display for Mismatch {
 
 /// Holds the names of the certificate `der`, whose facts are `facts`, against `host`.
 pub(super) fn names(der: &[u8], facts: &Facts, host: &Host) -> Names {
-    let san_match = by_webpki(der, host);
     let cn_match = facts.common_names.iter().any(|name| is_host(name, host));
-    let why_not = (!san_match).then(|| why_not(facts, host, cn_match));
+    let (san_match, why_not) = match by_webpki(der, host) {
+        Ok(true) => (true, None),
+        Ok(false) => (false, Some(why_not(facts, host, cn_match))),
+        Err(error) => (false, Some(Mismatch::NotTaken(words(&error)))),
+    };
     Names { san_match, cn_match, why_not }
 }
 
-/// What webpki says of the alternative names; a certificate that it cannot read is for no name.
-fn by_webpki(der: &[u8], host: &Host) -> bool {
+/// What webpki says of the alternative names; an error where it does not take the certificate.
+fn by_webpki(der: &[u8], host: &Host) -> Result<bool, Error> {
     let name = match host {
         Host::Name(name) => DnsName::try_from(name.as_str()).ok().map(ServerName::DnsName),
         Host::Ip(ip) => Some(ServerName::IpAddress((*ip).into())),
     };
     let cert = CertificateDer::from(der);
-    let Ok(cert) = EndEntityCert::try_from(&cert) else { return false };
-    name.is_some_and(|name| cert.verify_is_valid_for_subject_name(&name).is_ok())
+    let cert = EndEntityCert::try_from(&cert)?;
+    Ok(name.is_some_and(|name| cert.verify_is_valid_for_subject_name(&name).is_ok()))
 }
 
 /// Whether one presented name is the host's: equal without regard to case, or with `*` as its whole first label, which stands for

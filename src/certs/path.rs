@@ -83,7 +83,7 @@ pub enum Broken {
     NameConstraint,
     /// An authority above it may not have so many below it.
     PathLength,
-    /// Something else; in webpki's words.
+    /// Something else; what, in words.
     Other(String),
 }
 
@@ -112,10 +112,14 @@ impl fmt::Display for Broken {
             Self::MissingIntermediate { issuer, .. } => {
                 write!(
                     f,
-                    "no certificate of its issuer '{issuer}' was sent, which is no trusted root: an intermediate is missing"
+                    "no certificate of its issuer '{issuer}' was sent, which is no trusted root: an intermediate is missing, \
+                     or that is a root on which nobody agreed"
                 )
             }
-            Self::UnknownRoot { root, .. } => write!(f, "it goes up to '{root}', which is no trusted root"),
+            Self::UnknownRoot { root, sent: true } => write!(f, "it goes up to '{root}', which is no trusted root"),
+            Self::UnknownRoot { root, sent: false } => {
+                write!(f, "it goes up to '{root}', which was not sent and is no trusted root")
+            }
             Self::OutOfTerm { leads_to: Some(root), .. } => {
                 write!(f, "not valid at this time; otherwise it leads to '{root}'")
             }
@@ -151,9 +155,7 @@ pub(super) fn find(certs: &[Parsed<'_>], links: &Links, roots: &Roots, now: Offs
     let mut deeper = None;
     for moment in certs.iter().flat_map(|cert| [cert.term().not_before, cert.term().not_after]) {
         match walk(certs, roots, moment) {
-            Ok(Path::Mozilla { root, .. } | Path::GivenAuthority { root, .. }) => {
-                return out_of_term(certs, now, Some(root));
-            }
+            Ok(path) => return out_of_term(certs, now, Some(&path)),
             Err(error) if !is_about_time(&error) => deeper = Some(error),
             _ => {}
         }
@@ -175,9 +177,17 @@ fn pinned(certs: &[Parsed<'_>], links: &Links, roots: &Roots, now: OffsetDateTim
     })
 }
 
-fn out_of_term(certs: &[Parsed<'_>], now: OffsetDateTime, leads_to: Option<String>) -> Path {
-    let out = |cert: &&Parsed<'_>| cert.term().at(now.unix_timestamp()) != Currency::Current;
-    Path::None(Broken::OutOfTerm { positions: certs.iter().filter(out).map(|cert| cert.position).collect(), leads_to })
+/// `path` is what would be found at another moment: only what it uses matters. Without one, all that is not valid is named.
+fn out_of_term(certs: &[Parsed<'_>], now: OffsetDateTime, path: Option<&Path>) -> Path {
+    let members = path.map(Path::members);
+    let out = certs.iter().filter(|cert| cert.term().at(now.unix_timestamp()) != Currency::Current);
+    let positions = out.map(|cert| cert.position);
+    let positions = positions.filter(|at| members.as_ref().is_none_or(|members| members.contains(at))).collect();
+    let leads_to = match path {
+        Some(Path::Mozilla { root, .. } | Path::GivenAuthority { root, .. }) => Some(root.clone()),
+        _ => None,
+    };
+    Path::None(Broken::OutOfTerm { positions, leads_to })
 }
 
 /// Has webpki look for a path at a moment, in seconds since 1970.
@@ -213,8 +223,27 @@ fn explain(error: &Error, certs: &[Parsed<'_>], links: &Links, roots: &Roots) ->
         Error::EndEntityUsedAsCa => Broken::NotAnAuthority,
         Error::NameConstraintViolation => Broken::NameConstraint,
         Error::PathLenConstraintViolated => Broken::PathLength,
-        other => Broken::Other(clean(&other.to_string())),
+        other => Broken::Other(words(other)),
     }
+}
+
+/// What else webpki finds wrong, in words.
+pub(super) fn words(error: &Error) -> String {
+    let known = match error {
+        Error::UnsupportedCertVersion => "a certificate is not of version 3",
+        Error::UnsupportedCriticalExtension => "a certificate has a critical extension that is not understood",
+        Error::CertDistrusted => "a certificate in the path is distrusted by name",
+        Error::SignatureAlgorithmMismatch => "a certificate names two algorithms for its signature",
+        Error::InvalidCertValidity => "a certificate ends before it begins",
+        Error::InvalidSerialNumber => "a certificate has a serial number that is not allowed",
+        Error::MaximumPathDepthExceeded => "the path is too long",
+        Error::MaximumSignatureChecksExceeded
+        | Error::MaximumPathBuildCallsExceeded
+        | Error::MaximumNameConstraintComparisonsExceeded => "there are too many possible paths",
+        // The names of its errors are words, if technical ones.
+        other => return format!("a certificate is refused: {}", clean(&other.to_string())),
+    };
+    known.to_owned()
 }
 
 /// No issuer is known: the certificates are followed up to the last, and its issuer named.
@@ -242,7 +271,7 @@ fn signature(error: &Error, certs: &[Parsed<'_>], roots: &Roots) -> Broken {
     }
     match error {
         Error::InvalidSignatureForPublicKey => Broken::BadSignature,
-        other => Broken::Other(clean(&other.to_string())),
+        other => Broken::Other(words(other)),
     }
 }
 

@@ -81,6 +81,21 @@ fn an_address_written_as_a_dns_name_does_not_count() {
     assert!(!names.san_match && !names.cn_match);
 }
 
+#[test]
+fn a_certificate_that_clients_do_not_take_is_for_no_name() {
+    let mut params = params(&["server.example"]);
+    let mut unknown = rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
+    unknown.set_criticality(true);
+    params.custom_extensions = vec![unknown];
+    let authority = super::super::testing::root("the root");
+    let server = super::super::testing::issued(&params, &authority);
+    let found = Look::at(&[&server], &trusting(&[authority.der()])).inspect();
+    let why = "a certificate has a critical extension that is not understood".to_owned();
+    let none = Names { san_match: false, cn_match: false, why_not: Some(Mismatch::NotTaken(why.clone())) };
+    assert_eq!(found.names, none);
+    assert_eq!(found.path, super::super::Path::None(super::super::Broken::Other(why)));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 

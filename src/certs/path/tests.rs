@@ -127,8 +127,14 @@ fn an_intermediate_that_has_expired_is_named() {
     let middle = Authority::signed_by(old, KeyPair::generate().unwrap(), &root).unwrap();
     let server = issued(&params(&[HOST]), &middle);
     let found = look(&[&server, middle.der()], &trusting(&[root.der()]));
-    let out = Broken::OutOfTerm { positions: vec![1], leads_to: Some("CN=the root".to_owned()) };
-    assert_eq!(found.path, Path::None(out));
+    let out = |at| Path::None(Broken::OutOfTerm { positions: vec![at], leads_to: Some("CN=the root".to_owned()) });
+    assert_eq!(found.path, out(1));
+    // What has expired as well, but has no part in it, is left out.
+    let mut stranger = authority_params("a stranger");
+    stranger.not_after = datetime!(2030-06-01 00:00 UTC);
+    let stranger = Authority::self_signed(stranger, KeyPair::generate().unwrap()).unwrap();
+    let path = look(&[&server, stranger.der(), middle.der()], &trusting(&[root.der()])).path;
+    assert_eq!(path, out(2));
     assert_eq!(found.certificates[1].validity, Validity::Expired { since: datetime!(2030-06-01 00:00 UTC) });
 
     let mut older = authority_params("the middle");
