@@ -2,6 +2,7 @@
 //! measures handshakes and requests so that every figure can be trusted. `docs/architecture.md` is the map.
 
 pub mod bench;
+pub mod certs;
 pub mod cli;
 pub mod engine;
 pub mod experiment;

@@ -257,13 +257,17 @@ impl FromStr for Suite {
         if let Some(facts) = FACTS.iter().find(|facts| name == facts.iana || name == facts.openssl) {
             return Ok(facts.suite);
         }
-        let mut ranked: Vec<_> =
-            FACTS.iter().flat_map(|f| [f.openssl, f.iana]).map(|known| (edit_distance(&name, known), known)).collect();
-        ranked.sort_unstable();
-        ranked.dedup();
-        let nearest = ranked.iter().take(2).map(|(_, known)| *known).collect::<Vec<_>>().join(", ");
-        Err(UnknownSuite { name: text.trim().to_owned(), nearest })
+        let known = FACTS.iter().flat_map(|facts| [facts.openssl, facts.iana]);
+        Err(UnknownSuite { name: text.trim().to_owned(), nearest: nearest(&name, known) })
     }
+}
+
+/// The two of `known` that are most like `name`, for "did you mean".
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let mut ranked: Vec<_> = known.map(|known| (edit_distance(name, known), known)).collect();
+    ranked.sort_unstable();
+    ranked.dedup();
+    ranked.iter().take(2).map(|(_, known)| *known).collect::<Vec<_>>().join(", ")
 }
 
 /// Levenshtein's distance, for "did you mean".

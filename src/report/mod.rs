@@ -3,6 +3,7 @@
 //! Each renderer is a function from a document to a writer; it prints nothing and measures nothing, so that an old document
 //! renders again without a rerun. Where a figure is only a bound, or does not exist, every format says so.
 
+pub mod audit;
 pub mod compare;
 pub mod crypto;
 pub mod csv;

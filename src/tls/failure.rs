@@ -23,7 +23,7 @@ pub fn classify(error: &Error) -> Failure {
         Error::UnsupportedNameType => {
             (FailureKind::Certificate, "the target's name is of no kind that can be checked".to_owned())
         }
-        Error::AlertReceived(alert) => (FailureKind::TlsAlert, alert_name(*alert)),
+        Error::AlertReceived(alert) => (FailureKind::TlsAlert, alert_name(u8::from(*alert))),
         Error::PeerMisbehaved(why) => (misbehaviour(why), words(&format!("{why:?}"))),
         Error::PeerIncompatible(why) => (incompatibility(why), words(&format!("{why:?}"))),
         Error::DecryptError => (FailureKind::TlsProtocol, "a record failed authentication".to_owned()),
@@ -134,9 +134,8 @@ fn words(name: &str) -> String {
     text
 }
 
-/// An alert's name in the IANA registry; `alert_` and its number where it has none.
-fn alert_name(alert: AlertDescription) -> String {
-    let code = u8::from(alert);
+/// An alert's name in the IANA registry, by its code; `alert_` and the number where it has none.
+pub fn alert_name(code: u8) -> String {
     let name = match code {
         0 => "close_notify",
         10 => "unexpected_message",
@@ -253,7 +252,7 @@ mod tests {
         // Every alert that rustls has a name for has one here, the same but for its spelling.
         for code in 0..=255u8 {
             let alert = AlertDescription::from(code);
-            let ours = alert_name(alert).replace('_', "");
+            let ours = alert_name(u8::from(alert)).replace('_', "");
             let theirs = format!("{alert:?}").to_lowercase().replace("unrecognised", "unrecognized");
             let known = !matches!(alert, AlertDescription::Unknown(_));
             assert!(!known || ours == theirs || code == 121, "{ours} and {theirs}");

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use x509_parser::parse_x509_certificate;
-use x509_parser::prelude::X509Version;
 
 use super::files::{self, TlsSetupError};
 use crate::model::tls::Trust;
+use crate::model::x509::may_sign;
 
 /// What a certificate may lead to.
 #[derive(Debug)]
@@ -62,9 +61,4 @@ fn from_file(path: &Path) -> Result<Anchors, TlsSetupError> {
         }
     }
     Ok(Anchors { roots, given })
-}
-
-/// Whether a certificate is an authority's: by its basic constraints (RFC 5280, 4.2.1.9), or so old that it could have none.
-fn may_sign(cert: &CertificateDer<'_>) -> bool {
-    parse_x509_certificate(cert).is_ok_and(|(_, cert)| cert.is_ca() || cert.version() == X509Version::V1)
 }

@@ -15,6 +15,7 @@ use x509_parser::prelude::X509Certificate;
 use super::trust::Anchors;
 use crate::model::suite::KeyType;
 use crate::model::tls::Verify;
+use crate::model::x509::{Currency, Term};
 
 /// Chains that are remembered. A server has one certificate for each kind of key, and a farm of servers a few more.
 const REMEMBERED: usize = 8;
@@ -184,17 +185,14 @@ fn key_type(scheme: SignatureScheme) -> Option<KeyType> {
     }
 }
 
-/// Validity in time of a certificate that is trusted as such (RFC 5280, 4.1.2.5: both ends included).
+/// Validity in time of a certificate that is trusted as such.
 fn check_validity(cert: &X509Certificate<'_>, now: UnixTime) -> Result<(), CertificateError> {
-    let not_before = unix_time(cert.validity().not_before.timestamp());
-    let not_after = unix_time(cert.validity().not_after.timestamp());
-    if now < not_before {
-        return Err(CertificateError::NotValidYetContext { time: now, not_before });
+    let (not_before, not_after) = (cert.validity().not_before.timestamp(), cert.validity().not_after.timestamp());
+    match (Term { not_before, not_after }).at(i64::try_from(now.as_secs()).unwrap_or(i64::MAX)) {
+        Currency::NotYet => Err(CertificateError::NotValidYetContext { time: now, not_before: unix_time(not_before) }),
+        Currency::Current => Ok(()),
+        Currency::Over => Err(CertificateError::ExpiredContext { time: now, not_after: unix_time(not_after) }),
     }
-    if now > not_after {
-        return Err(CertificateError::ExpiredContext { time: now, not_after });
-    }
-    Ok(())
 }
 
 fn unix_time(seconds: i64) -> UnixTime {

@@ -3,6 +3,7 @@
 
 mod cbc_record;
 mod certificate;
+mod chain;
 mod document;
 mod http_response;
 mod options;
@@ -118,7 +119,7 @@ macro_rules! targets {
     };
 }
 
-targets!(cbc_record, certificate, document, http_response, options, pem);
+targets!(cbc_record, certificate, chain, document, http_response, options, pem);
 
 #[test]
 fn each_is_a_target_of_the_fuzzer_too() {

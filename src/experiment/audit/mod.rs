@@ -1,0 +1,7 @@
+//! An endpoint held against a policy.
+
+mod remedy;
+mod suites;
+#[cfg(test)]
+mod tests;
+mod words;

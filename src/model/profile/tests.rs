@@ -1,0 +1,87 @@
+//! Profiles read, and what is wrong in them told with line and column.
+
+use super::*;
+use crate::model::policy::{Standing, Tls13Suites};
+
+const GOOD: &str = include_str!("../../../profiles/push-provisioning.toml");
+
+fn error(text: &str) -> String {
+    Profile::parse("mine.toml", text).unwrap_err().to_string()
+}
+
+/// The line and column at which `needle` begins in `text`, in words as an error has them.
+fn at(text: &str, needle: &str) -> String {
+    let offset = text.find(needle).unwrap();
+    let line = text[..offset].matches('\n').count() + 1;
+    let column = offset - text[..offset].rfind('\n').unwrap_or(0);
+    format!("mine.toml:{line}:{column}: ")
+}
+
+#[test]
+fn every_bundled_profile_is_read_under_its_own_name() {
+    for name in bundled() {
+        let profile = Profile::parse(name, bundled_text(name).unwrap()).unwrap();
+        assert_eq!(profile.name, name);
+        assert!(profile.policy.is_some());
+    }
+    assert_eq!(bundled_text("push"), None);
+}
+
+#[test]
+fn the_policy_says_what_its_source_says() {
+    let policy = Profile::parse("p", GOOD).unwrap().policy.unwrap();
+    let codes: Vec<u16> = policy.one_of.demand.allowed().iter().map(|suite| suite.0).collect();
+    assert_eq!(codes, [0xc02b, 0xc02f, 0xcca9, 0xcca8, 0xc023, 0xc027]);
+    assert_eq!(policy.lowest.demand, Version::Tls12);
+    assert_eq!(
+        (policy.lowest.level, policy.one_of.level, policy.none_outside.level),
+        (Level::Must, Level::Must, Level::Should)
+    );
+    assert_eq!(policy.one_of.demand.tls13(), Some(Tls13Suites::Permit));
+    assert!(policy.roots.demand.agreed_allowed);
+    assert_eq!(policy.standing(SuiteCode(0x1301)), Standing::PermittedByVersion);
+    assert_eq!(policy.standing(SuiteCode(0xc030)), Standing::Outside);
+}
+
+#[test]
+fn an_unknown_suite_is_told_with_its_place() {
+    let text = GOOD.replace("\"ECDHE-RSA-AES128-SHA256\"", "\"ECDHE-RSA-AES128-SHA255\"");
+    let error = error(&text);
+    assert!(error.starts_with(&at(&text, "\"ECDHE-RSA-AES128-SHA255\"")), "{error}");
+    assert!(error.contains("nearest: ECDHE-RSA-AES128-SHA"), "{error}");
+}
+
+#[test]
+fn an_unknown_key_is_told_with_its_place() {
+    let text = GOOD.replace("lowest =", "lovest =");
+    let error = error(&text);
+    assert!(error.starts_with(&at(&text, "lovest")), "{error}");
+    assert!(error.contains("unknown field `lovest`"), "{error}");
+}
+
+#[test]
+fn what_is_missing_or_no_toml_is_told() {
+    let missing = GOOD.replace("[policy.chain]\nlevel = \"must\"\n", "");
+    assert!(error(&missing).contains("missing field `chain`"), "{}", error(&missing));
+    let broken = GOOD.replace("tls13 = \"permit\"", "tls13 = \"permit");
+    assert!(
+        error(&broken)
+            .starts_with(&format!("mine.toml:{}:", broken[..broken.find("tls13 =").unwrap()].lines().count() + 1))
+    );
+    let level = GOOD.replacen("level = \"must\"", "level = \"may\"", 1);
+    assert!(error(&level).starts_with(&at(&level, "\"may\"")), "{}", error(&level));
+}
+
+#[test]
+fn contradictions_are_errors() {
+    let high = GOOD.replace("lowest = \"TLSv1.2\"", "lowest = \"TLSv1.3\"");
+    assert!(error(&high).contains("nothing could be accepted"));
+    let both = GOOD.replace("    \"ECDHE-RSA-AES128-SHA256\",", "    \"TLS_AES_128_GCM_SHA256\",");
+    assert!(error(&both).starts_with(&at(&both, "\"permit\"\n\n[policy.suites.one_of]")), "{}", error(&both));
+    let twice = GOOD.replace("\"ECDHE-RSA-AES128-SHA256\"", "\"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\"");
+    assert!(error(&twice).contains("named twice"));
+    let other = GOOD.replace("lowest = \"TLSv1.2\"", "lowest = \"TLSv1.4\"");
+    assert!(error(&other).contains("these are: SSLv3, TLSv1.0"));
+    let name = GOOD.replace("name = \"push-provisioning\"", "name = \"a b\"");
+    assert!(error(&name).starts_with(&at(&name, "\"a b\"")));
+}
