@@ -10,6 +10,7 @@ pub mod host;
 pub mod http;
 pub mod model;
 pub mod pacing;
+pub mod probe;
 pub mod record;
 pub mod report;
 pub mod stats;

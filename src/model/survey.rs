@@ -68,6 +68,8 @@ pub enum Refusal {
     Alert(u8),
     /// The server closed cleanly without an alert, and is known to answer so whatever it refuses.
     Close,
+    /// The server chose another version than the one that was asked for; its two bytes.
+    OtherVersion(u16),
 }
 
 /// Why a question has no answer.
@@ -77,6 +79,12 @@ pub enum Trouble {
     Timeout,
     /// The connection was reset, or closed in the middle of an answer.
     Reset,
+    /// The server closed without a word, and is not known to refuse in that way.
+    Closed,
+    /// An alert that is no refusal in itself, and is not how the server is known to refuse; its description.
+    Alert(u8),
+    /// The server does not answer hellos of this many bytes as it answers shorter ones.
+    TooLong(usize),
     /// No connection could be opened; the system's words.
     Connect(String),
     /// The canary, a hello that was accepted before, was no longer answered: the server throttles or has gone.
@@ -113,6 +121,8 @@ pub enum Confirmed {
     NotSpoken,
     /// The server chose it, but the handshake failed; why.
     Failed(String),
+    /// It was left open whether a handshake succeeds.
+    Unknown(Trouble),
 }
 
 /// A suite that the server chose.

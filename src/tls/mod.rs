@@ -7,6 +7,7 @@ pub mod cbc;
 pub mod config;
 pub mod failure;
 mod files;
+pub mod inspect;
 pub mod key_log;
 pub mod peer;
 pub mod provider;

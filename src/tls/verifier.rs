@@ -169,7 +169,7 @@ impl ServerCertVerifier for ChainVerifier {
 }
 
 /// The kind of key that makes signatures of this scheme; `None` for one that rustls does not verify.
-fn key_type(scheme: SignatureScheme) -> Option<KeyType> {
+pub(super) fn key_type(scheme: SignatureScheme) -> Option<KeyType> {
     match scheme {
         SignatureScheme::RSA_PKCS1_SHA256
         | SignatureScheme::RSA_PKCS1_SHA384
