@@ -167,7 +167,8 @@ impl<'p, 'a> Interview<'p, 'a> {
     /// Where nothing was ever accepted nothing can tell a refusal from trouble but the alert itself. Resets are tried once more.
     fn without_canary(&mut self, hello: &Hello, first: Heard) -> Heard {
         let mut heard = first;
-        if matches!(heard, Heard::Open(Trouble::Reset | Trouble::Closed | Trouble::Connect(_))) {
+        let hopeless = self.fruitless.0 >= FRUITLESS;
+        if !hopeless && matches!(heard, Heard::Open(Trouble::Reset | Trouble::Closed | Trouble::Connect(_))) {
             if let Err(trouble) = self.pace.pause(FIRST_PAUSE) {
                 return Heard::Open(trouble);
             }
@@ -231,10 +232,9 @@ impl<'p, 'a> Interview<'p, 'a> {
     }
 
     fn distrust(&mut self, heard: &Heard) {
-        if let Heard::Refused(refusal) = heard {
-            if !self.distrusted.contains(refusal) {
-                self.distrusted.push(*refusal);
-            }
+        match heard {
+            Heard::Refused(refusal) if !self.distrusted.contains(refusal) => self.distrusted.push(*refusal),
+            _ => {}
         }
     }
 

@@ -11,7 +11,7 @@ use super::ask::{Heard, Interview};
 use super::details::Details;
 use super::flight::Flight;
 use super::hello::{Hello, Shape, Share};
-use super::lists::{CHUNK, Groups, SMALL, Schemes, candidates, needs_curve, opening};
+use super::lists::{CHUNK, Groups, RARE_SLICES, SMALL, Schemes, candidates, needs_curve, opening};
 
 /// In which order versions are asked for: those that are likely to be spoken first, since what is accepted first tells refusals from
 /// throttling ever after.
@@ -199,7 +199,7 @@ impl<'p, 'a> Examination<'p, 'a> {
             self.found.iter().any(|found| found.pass.version == pass.version && found.suite == *suite)
         };
         let fits = |suite: &SuiteCode| match (pass.groups, pass.schemes) {
-            (Groups::One(_), _) => needs_curve(*suite),
+            (Groups::One(_) | Groups::Rare(_), _) => needs_curve(*suite),
             (_, Schemes::Only(kind)) => {
                 (pass.version < Version::Tls13 || suite.tls13_only() || suite.iana().is_none())
                     && suite.key_type().is_none_or(|needed| needed == kind)
@@ -241,6 +241,10 @@ impl<'p, 'a> Examination<'p, 'a> {
                     chunks.extend([tail, chunk]);
                 }
                 Heard::Open(trouble) => {
+                    if matches!(trouble, Trouble::TooLong(_)) {
+                        // Not even one suite leaves it short enough: nothing of this kind can be asked here.
+                        chunk.extend(chunks.drain(..).rev().flatten());
+                    }
                     let (version, question) = (pass.version, pass.question(&chunk));
                     self.open.push(OpenQuestion { version, suites: chunk, question, trouble });
                 }
@@ -355,12 +359,12 @@ fn variations(first: Pass) -> Vec<Pass> {
     let rsa = Pass { schemes: Schemes::Only(KeyType::Rsa), ..first };
     let ecdsa = Pass { schemes: Schemes::Only(KeyType::Ecdsa), ..first };
     let other = Pass { schemes: Schemes::Other, ..first };
-    let rare = Pass { groups: Groups::Rare, ..first };
+    let rare = |pass: Pass| (0..RARE_SLICES).map(move |slice| Pass { groups: Groups::Rare(slice), ..pass });
     match (first.shape, first.version) {
         (Shape::Full, Version::Tls12 | Version::Tls13) => vec![rsa, ecdsa],
         (Shape::Full, _) => vec![],
-        (Shape::Lean, Version::Tls12 | Version::Tls13) => vec![rsa, ecdsa, other, rare],
-        (Shape::Lean, _) => vec![rare],
-        (Shape::Bare, version) => vec![Pass::lean(version), Pass { groups: Groups::Rare, ..Pass::lean(version) }],
+        (Shape::Lean, Version::Tls12 | Version::Tls13) => [rsa, ecdsa, other].into_iter().chain(rare(first)).collect(),
+        (Shape::Lean, _) => rare(first).collect(),
+        (Shape::Bare, version) => std::iter::once(Pass::lean(version)).chain(rare(Pass::lean(version))).collect(),
     }
 }

@@ -167,6 +167,10 @@ const POST_QUANTUM: [u16; 6] = [HYBRID, 0x11eb, 0x11ed, 0x0200, 0x0201, 0x0202];
 /// How many of [`GROUPS`] go into a hello that must be short.
 const MAIN_GROUPS: usize = 5;
 
+/// How many of the others go into one such hello, and how many hellos there are of them: [`HYBRID`] is not among them.
+const RARE_SLICE: usize = 7;
+pub(super) const RARE_SLICES: usize = (GROUPS.len() - 1 - MAIN_GROUPS).div_ceil(RARE_SLICE);
+
 /// Which groups a hello offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Groups {
@@ -174,8 +178,8 @@ pub(super) enum Groups {
     All,
     /// Those that every server of today has one of.
     Main,
-    /// All but these.
-    Rare,
+    /// Some of the others; the slices count from 0 to [`RARE_SLICES`].
+    Rare(usize),
     /// One alone.
     One(u16),
     /// What rustls can compute, in order of its preference.
@@ -190,7 +194,7 @@ impl Groups {
             Self::All if version == Version::Tls13 => classical().chain(POST_QUANTUM).collect(),
             Self::All => classical().collect(),
             Self::Main => classical().take(MAIN_GROUPS).collect(),
-            Self::Rare => classical().skip(MAIN_GROUPS).collect(),
+            Self::Rare(slice) => classical().skip(MAIN_GROUPS + slice * RARE_SLICE).take(RARE_SLICE).collect(),
             Self::One(code) => vec![code],
             Self::Computed => vec![0x001d, 0x0017, 0x0018],
         }
@@ -229,8 +233,10 @@ mod tests {
         assert_eq!(GROUPS.iter().map(|(code, _)| code).collect::<BTreeSet<_>>().len(), GROUPS.len());
         assert_eq!(GROUPS.iter().map(|(_, name)| name).collect::<BTreeSet<_>>().len(), GROUPS.len());
         assert_eq!(group_name(0x0019), Some("secp521r1"));
-        let (main, rare) = (Groups::Main.codes(Version::Tls12), Groups::Rare.codes(Version::Tls12));
-        assert_eq!([main, rare].concat(), Groups::All.codes(Version::Tls12));
+        let slices = std::iter::once(Groups::Main).chain((0..RARE_SLICES).map(Groups::Rare));
+        let slices: Vec<_> = slices.map(|slice| slice.codes(Version::Tls12)).collect();
+        assert!(slices.iter().all(|slice| !slice.is_empty()));
+        assert_eq!(slices.concat(), Groups::All.codes(Version::Tls12));
         assert!(!Groups::All.codes(Version::Tls12).contains(&HYBRID));
     }
 

@@ -8,6 +8,7 @@ mod document;
 mod http_response;
 mod options;
 mod pem;
+mod tls_answer;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -119,7 +120,7 @@ macro_rules! targets {
     };
 }
 
-targets!(cbc_record, certificate, chain, document, http_response, options, pem);
+targets!(cbc_record, certificate, chain, document, http_response, options, pem, tls_answer);
 
 #[test]
 fn each_is_a_target_of_the_fuzzer_too() {

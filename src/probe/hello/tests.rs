@@ -58,7 +58,7 @@ proptest! {
         schemes in select(vec![
             Schemes::All, Schemes::Main, Schemes::Only(KeyType::Rsa), Schemes::Only(KeyType::Ecdsa), Schemes::Other,
         ]),
-        groups in select(vec![Groups::All, Groups::Main, Groups::Rare, Groups::One(0x19), Groups::Computed]),
+        groups in select(vec![Groups::All, Groups::Main, Groups::Rare(2), Groups::One(0x19), Groups::Computed]),
         share in select(vec![Share::Empty, Share::Real]),
         deflate in any::<bool>(),
         alpn in select(vec![&[][..], &["h2"], &["h2", "http/1.1"]]),
