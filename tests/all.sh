@@ -9,7 +9,8 @@ export PATH="$PATH:/usr/sbin:/sbin"
 export CI="${CI:-1}"
 
 tests/install-missing.sh nginx:nginx haproxy:haproxy openssl:openssl curl:curl taskset:util-linux unshare:util-linux \
-    prlimit:util-linux script:bsdutils ip:iproute2 mount:mount c++:g++
+    prlimit:util-linux script:bsdutils ip:iproute2 mount:mount sslscan:sslscan testssl:testssl.sh \
+    c++:g++
 
 echo "== formatting"
 cargo fmt --check

@@ -66,8 +66,8 @@ pub enum Broken {
     OutOfTerm {
         /// The certificates that have expired or are not valid yet, by position.
         positions: Vec<usize>,
-        /// Where it would lead at another moment; `None` where the certificates are never valid together.
-        leads_to: Option<String>,
+        /// The path of another moment; `None` where the certificates are never valid together.
+        otherwise: Option<Box<Path>>,
     },
     /// A signature is not by the key of the issuer that is named.
     BadSignature,
@@ -105,6 +105,17 @@ impl Path {
     }
 }
 
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mozilla { root, .. } => write!(f, "it leads to '{root}' of Mozilla's programme"),
+            Self::GivenAuthority { root, .. } => write!(f, "it leads to '{root}', given by --ca"),
+            Self::Pinned { .. } => f.write_str("it is itself given by --ca"),
+            Self::None(why) => write!(f, "it leads to no trusted root: {why}"),
+        }
+    }
+}
+
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -120,10 +131,8 @@ impl fmt::Display for Broken {
             Self::UnknownRoot { root, sent: false } => {
                 write!(f, "it goes up to '{root}', which was not sent and is no trusted root")
             }
-            Self::OutOfTerm { leads_to: Some(root), .. } => {
-                write!(f, "not valid at this time; otherwise it leads to '{root}'")
-            }
-            Self::OutOfTerm { leads_to: None, .. } => f.write_str("its certificates are never valid together"),
+            Self::OutOfTerm { otherwise: Some(path), .. } => write!(f, "not valid at this time; otherwise {path}"),
+            Self::OutOfTerm { otherwise: None, .. } => f.write_str("its certificates are never valid together"),
             Self::BadSignature => f.write_str("a signature in it is not by the issuer's key"),
             Self::Unsupported(what) => write!(f, "it uses {what}, which is not taken"),
             Self::NotForServers => f.write_str("the certificate is not for server authentication"),
@@ -155,7 +164,7 @@ pub(super) fn find(certs: &[Parsed<'_>], links: &Links, roots: &Roots, now: Offs
     let mut deeper = None;
     for moment in certs.iter().flat_map(|cert| [cert.term().not_before, cert.term().not_after]) {
         match walk(certs, roots, moment) {
-            Ok(path) => return out_of_term(certs, now, Some(&path)),
+            Ok(path) => return out_of_term(certs, now, Some(path)),
             Err(error) if !is_about_time(&error) => deeper = Some(error),
             _ => {}
         }
@@ -169,25 +178,22 @@ pub(super) fn find(certs: &[Parsed<'_>], links: &Links, roots: &Roots, now: Offs
 /// The server's certificate is trusted as it is if it was given, as long as it is valid; the load engine does so, too.
 fn pinned(certs: &[Parsed<'_>], links: &Links, roots: &Roots, now: OffsetDateTime) -> Option<Path> {
     let leaf = certs.first().filter(|leaf| roots.given.iter().any(|given| given.as_ref() == leaf.der))?;
+    let pinned = Path::Pinned { self_signed: links.is_self_signed(0) };
     Some(match leaf.term().at(now.unix_timestamp()) {
-        Currency::Current => Path::Pinned { self_signed: links.is_self_signed(0) },
+        Currency::Current => pinned,
         Currency::NotYet | Currency::Over => {
-            Path::None(Broken::OutOfTerm { positions: vec![0], leads_to: Some(leaf.subject_name()) })
+            Path::None(Broken::OutOfTerm { positions: vec![0], otherwise: Some(Box::new(pinned)) })
         }
     })
 }
 
 /// `path` is what would be found at another moment: only what it uses matters. Without one, all that is not valid is named.
-fn out_of_term(certs: &[Parsed<'_>], now: OffsetDateTime, path: Option<&Path>) -> Path {
-    let members = path.map(Path::members);
+fn out_of_term(certs: &[Parsed<'_>], now: OffsetDateTime, path: Option<Path>) -> Path {
+    let members = path.as_ref().map(Path::members);
     let out = certs.iter().filter(|cert| cert.term().at(now.unix_timestamp()) != Currency::Current);
     let positions = out.map(|cert| cert.position);
     let positions = positions.filter(|at| members.as_ref().is_none_or(|members| members.contains(at))).collect();
-    let leads_to = match path {
-        Some(Path::Mozilla { root, .. } | Path::GivenAuthority { root, .. }) => Some(root.clone()),
-        _ => None,
-    };
-    Path::None(Broken::OutOfTerm { positions, leads_to })
+    Path::None(Broken::OutOfTerm { positions, otherwise: path.map(Box::new) })
 }
 
 /// Has webpki look for a path at a moment, in seconds since 1970.

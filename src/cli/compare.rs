@@ -166,6 +166,7 @@ mod tests {
             cores: Some((0, 1)),
             suites: suites.clone(),
             crypto: None,
+            audit: None,
         };
         let paths = ["trial.json", "suites.json"].map(|name| folder.path().join(name));
         std::fs::write(&paths[0], serde_json::to_vec(&trial).unwrap()).unwrap();

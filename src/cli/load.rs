@@ -31,7 +31,8 @@ pub(super) fn fresh_seed() -> u64 {
     RandomState::new().hash_one(std::process::id()) >> 32
 }
 
-pub(super) fn load_plan(args: &LoadArgs) -> Result<LoadPlan, Failed> {
+/// The load that the options choose, and where they say nothing, `defaults`.
+pub(super) fn load_plan(args: &LoadArgs, defaults: LoadChoice) -> Result<LoadPlan, Failed> {
     let choice = LoadChoice {
         rate: args.rate,
         arrivals: args.arrivals.map(|arrivals| match arrivals {
@@ -51,7 +52,7 @@ pub(super) fn load_plan(args: &LoadArgs) -> Result<LoadPlan, Failed> {
         spin: args.spin,
         ..pool(&args.pool)
     };
-    LoadPlan::new(choice, cores(), fresh_seed()).map_err(Failed::usage)
+    LoadPlan::new(choice.or(defaults), cores(), fresh_seed()).map_err(Failed::usage)
 }
 
 /// What is chosen of the connections, and nothing else.

@@ -2,12 +2,15 @@
 //! that knows clap and indicatif.
 
 mod args;
+mod audit;
 mod compare;
 mod crypto;
 mod dry_run;
 mod exit;
 mod load;
 mod output;
+mod policy_check;
+mod profiles;
 mod progress;
 mod report;
 mod run;
@@ -45,10 +48,14 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Every allowed suite against one endpoint, compared
     Suites(Box<suites::SuitesArgs>),
+    /// The endpoint against a policy: versions, suites, certificates
+    Audit(Box<audit::AuditArgs>),
     /// Documents of one kind side by side: CPUs, releases, days
     Compare(compare::CompareArgs),
     /// AEAD and handshake primitives on this CPU, by library; no network
     Crypto(crypto::CryptoArgs),
+    /// The bundled profiles: listed, or one of them printed
+    Profiles(profiles::ProfilesArgs),
     /// The embedded HTTPS endpoint alone: nine suites, RSA and ECDSA certificates, until Ctrl-C or SIGTERM
     Serve(serve::ServeArgs),
     /// A result rendered again, as text or CSV, without a rerun
@@ -73,6 +80,8 @@ pub fn main() -> ExitCode {
         None => trial::execute(&trial),
         Some(Command::Run(args)) => run::execute(&args),
         Some(Command::Suites(args)) => suites::execute(&args),
+        Some(Command::Audit(args)) => audit::execute(&args),
+        Some(Command::Profiles(args)) => profiles::execute(&args),
         Some(Command::Compare(args)) => compare::execute(&args),
         Some(Command::Crypto(args)) => crypto::execute(&args),
         Some(Command::Serve(args)) => serve::execute(&args),

@@ -67,6 +67,11 @@ pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Res
     }
 }
 
+/// Says on stderr, in one line, what was found before a run.
+pub(super) fn note(text: &str) {
+    eprintln!("{}", one_line(text));
+}
+
 /// Says on stderr, in one line, what a user should know before a run.
 pub(super) fn warn(text: &str) {
     eprintln!("warning: {}", one_line(text));

@@ -6,16 +6,20 @@ use clap::Args;
 
 use super::args::{LoadArgs, OutputArgs, RequestArgs, ServerArgs, TlsArgs};
 use super::exit::{Failed, INCONCLUSIVE, one_line};
+use super::policy_check::{self, ProfileArgs};
 use super::progress::Progress;
 use super::server_process::{ServerProcess, are_apart};
 use super::{dry_run, load, output, signals};
 use crate::engine::Addresses;
+use crate::experiment::audit::label;
 use crate::experiment::run::Surroundings;
 use crate::host::limits;
 use crate::host::limits::Limits;
 use crate::host::preflight::{self, Needs, Shortfall};
 use crate::model::load::{Close, Pace, RequestsPerConnection, Unit};
 use crate::model::plan::RunPlan;
+use crate::model::policy::Policy;
+use crate::model::profile::Profile;
 use crate::model::tls::Resumption;
 use crate::record::folder::ResultsFolder;
 use crate::record::run::{Remark, RunDocument};
@@ -55,6 +59,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "KIND", default_value = "full", allow_hyphen_values = true, help_heading = "TLS")]
     resumption: Resumption,
     #[command(flatten)]
+    profile: ProfileArgs,
+    #[command(flatten)]
     output: OutputArgs,
     /// Shows the plan as understood, and what will not fit; looks up the name, and sends nothing to the target
     #[arg(long, conflicts_with = "json", help_heading = None::<&str>)]
@@ -64,20 +70,21 @@ pub(super) struct RunArgs {
 }
 
 impl RunArgs {
-    fn plan(&self) -> Result<RunPlan, Failed> {
+    fn plan(&self, profile: Option<&Profile>) -> Result<RunPlan, Failed> {
         let mut tls = load::tls_plan(&self.tls)?;
         tls.resumption = self.resumption;
         Ok(RunPlan {
             target: load::target(&self.request)?,
             request: load::request(&self.request)?,
             tls,
-            load: load::load_plan(&self.load)?,
+            load: load::load_plan(&self.load, profile.map(|profile| profile.load.clone()).unwrap_or_default())?,
         })
     }
 }
 
 pub(super) fn execute(args: &RunArgs) -> Result<ExitCode, Failed> {
-    let plan = args.plan()?;
+    let profile = args.profile.load()?;
+    let plan = args.plan(profile.as_ref())?;
     let server = ServerProcess::named(&args.server)?;
     // A limit that cannot be raised is judged as it is.
     let _ = limits::raise_nofile();
@@ -86,7 +93,8 @@ pub(super) fn execute(args: &RunArgs) -> Result<ExitCode, Failed> {
     }
     let material = ClientMaterial::load(&plan.tls).map_err(Failed::could_not_run)?;
     let folder = output::folder(&args.output, "run", &plan.target.url.endpoint.host.to_string())?;
-    match load_and_write(args, &plan, &material, server.as_ref(), &folder) {
+    let policy = profile.and_then(|profile| profile.policy);
+    match load_and_write(args, &plan, &material, server.as_ref(), policy.as_ref(), &folder) {
         Ok(document) => conclude(args, &document, &folder),
         Err(failed) => {
             folder.discard();
@@ -100,6 +108,7 @@ fn load_and_write(
     plan: &RunPlan,
     material: &ClientMaterial,
     server: Option<&ServerProcess>,
+    policy: Option<&Policy>,
     folder: &ResultsFolder,
 ) -> Result<RunDocument, Failed> {
     let addresses = Addresses::resolve(&plan.target, plan.load.connect_timeout)
@@ -111,6 +120,7 @@ fn load_and_write(
         output::warn(&shortfall.text);
     }
     let stop = signals::stop_on_signal(folder)?;
+    let checked = policy_check::first(policy, &plan.target, &plan.tls.trust, &addresses.used, &stop)?;
     let apart = are_apart(&addresses, server);
     let server = server.map(ServerProcess::metered);
     let around = Surroundings { material, addresses: &addresses, server, apart, stop: &stop };
@@ -118,7 +128,10 @@ fn load_and_write(
     let mut progress = Progress::new(plan, !quiet);
     let result = experiment::run::run(plan, &around, &mut |event| progress.observe(&event));
     progress.finish();
-    let document = result.map_err(|error| Failed::could_not_run(format!("{}: {error}", plan.target.url.text)))?;
+    let mut document = result.map_err(|error| Failed::could_not_run(format!("{}: {error}", plan.target.url.text)))?;
+    if let Some((policy, check)) = checked {
+        label::run(&mut document, policy, check);
+    }
     if let Some(why) = material.key_log_failure() {
         output::warn(&format!("--key-log: {why}"));
     }

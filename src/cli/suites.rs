@@ -11,17 +11,27 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{OutputArgs, PoolArgs, RequestArgs, ServerArgs, TlsArgs, duration, named_suites, seed, whole};
 use super::exit::{Failed, INCONCLUSIVE, one_line};
+use super::policy_check::{self, ProfileArgs};
 use super::server_process::{ServerProcess, are_apart};
 use super::{load, output, signals};
 use crate::engine::Addresses;
+use crate::experiment::audit::label;
 use crate::experiment::suites::{self, CannotCompare, Step, Surroundings};
 use crate::host::limits;
+use crate::model::policy::Policy;
+use crate::model::profile::Profile;
 use crate::model::suite::Suite;
 use crate::model::suites::{Extent, Objects, ROUNDS, SuitesChoice, SuitesPlan, WorkloadKind};
+use crate::model::tls::TlsPlan;
 use crate::record::folder::{DOCUMENT, ResultsFolder};
 use crate::record::suites::{SuitesDocument, TrustVerdict};
 use crate::report;
 use crate::units::{self, ByteCount, Percent};
+
+/// What is compared where neither the command line nor a profile says so.
+const DEFAULT_SIZES: [u64; 3] = [1 << 10, 16 << 10, 1 << 20];
+const DEFAULT_ROUNDS: u32 = 10;
+const DEFAULT_TRIAL: Duration = Duration::from_millis(300);
 
 const AFTER_HELP: &str = "\
 Small requests go to the URL. Downloads and uploads go to the paths of `shakedown serve` unless --download and --upload say \
@@ -55,14 +65,8 @@ pub(super) struct SuitesArgs {
     /// What the suites are compared by: full, resumed, request, download, upload [default: all]
     #[arg(long = "workload", value_name = "NAME[,NAME]", value_delimiter = ',', help_heading = "Comparison")]
     workloads: Vec<WorkloadKind>,
-    /// Sizes of downloads and uploads
-    #[arg(
-        long = "size",
-        value_name = "SIZE[,SIZE]",
-        value_delimiter = ',',
-        default_value = "1KiB,16KiB,1MiB",
-        help_heading = "Comparison"
-    )]
+    /// Sizes of downloads and uploads [default: 1KiB,16KiB,1MiB]
+    #[arg(long = "size", value_name = "SIZE[,SIZE]", value_delimiter = ',', help_heading = "Comparison")]
     sizes: Vec<ByteCount>,
     /// Where an object of a size is; {bytes} stands for the size
     #[arg(long, value_name = "PATH", default_value = "/bytes/{bytes}", help_heading = "Comparison")]
@@ -73,12 +77,11 @@ pub(super) struct SuitesArgs {
     /// What the others are compared with; it must be taken [default: AES128-GCM of TLS 1.2, or what comes nearest, for each type of certificate]
     #[arg(long, value_name = "SUITE", help_heading = "Comparison")]
     baseline: Option<Suite>,
-    #[arg(long, value_name = "N", value_parser = rounds, allow_hyphen_values = true, default_value = "10", help = rounds_help(),
-          help_heading = "Comparison")]
-    rounds: u32,
-    /// Measured time of each run, 100ms or more; a round has two runs for each suite and workload
-    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "300ms", help_heading = "Comparison")]
-    trial: Duration,
+    #[arg(long, value_name = "N", value_parser = rounds, allow_hyphen_values = true, help = rounds_help(), help_heading = "Comparison")]
+    rounds: Option<u32>,
+    /// Measured time of each run, 100ms or more; a round has two runs for each suite and workload [default: 300ms]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, help_heading = "Comparison")]
+    trial: Option<Duration>,
     /// The rate at which response times are compared, as a share of what the slowest suite carries: 5% to 95%
     #[arg(
         long,
@@ -93,6 +96,8 @@ pub(super) struct SuitesArgs {
     seed: Option<u64>,
     #[command(flatten)]
     pool: PoolArgs,
+    #[command(flatten)]
+    profile: ProfileArgs,
     #[command(flatten)]
     output: OutputArgs,
     /// Shows what would be compared, how long it takes, and what will not fit; looks up the name, and sends nothing to the target
@@ -109,7 +114,8 @@ fn rounds(text: &str) -> Result<u32, String> {
 fn rounds_help() -> String {
     let (least, most) = (ROUNDS.start(), ROUNDS.end());
     format!(
-        "Rounds that are measured, {least} to {most}, each with every suite under every workload, in shuffled order"
+        "Rounds that are measured, {least} to {most}, each with every suite under every workload, in shuffled order \
+         [default: {DEFAULT_ROUNDS}]"
     )
 }
 
@@ -118,27 +124,40 @@ fn compared_suites() -> String {
 }
 
 impl SuitesArgs {
-    fn plan(&self) -> Result<SuitesPlan, Failed> {
+    fn plan(&self, profile: Option<&Profile>) -> Result<SuitesPlan, Failed> {
+        let defaults = profile.map(|profile| profile.suites.clone()).unwrap_or_default();
+        let workloads = Some(self.workloads.clone()).filter(|named| !named.is_empty());
+        let sizes = Some(self.sizes.clone()).filter(|named| !named.is_empty()).or(defaults.sizes);
         let choice = SuitesChoice {
-            workloads: self.workloads.clone(),
-            sizes: self.sizes.iter().map(|size| size.0).collect(),
+            workloads: workloads.or(defaults.workloads).unwrap_or_default(),
+            sizes: sizes.map_or(DEFAULT_SIZES.to_vec(), |sizes| sizes.iter().map(|size| size.0).collect()),
             objects: Objects::new(&self.download, &self.upload).map_err(Failed::usage)?,
-            baseline: self.baseline,
-            rounds: self.rounds,
-            trial: self.trial,
+            baseline: self.baseline.or(defaults.baseline),
+            rounds: self.rounds.or(defaults.rounds).unwrap_or(DEFAULT_ROUNDS),
+            trial: self.trial.or(defaults.trial).unwrap_or(DEFAULT_TRIAL),
             load_share: Some(self.load_share.as_fraction()),
             every_certificate: true,
             seed: self.seed.unwrap_or_else(load::fresh_seed),
-            load: load::pool(&self.pool),
+            load: load::pool(&self.pool).or(profile.map(|profile| profile.load.only_pool()).unwrap_or_default()),
             cores: load::cores(),
         };
         let (target, request) = (load::target(&self.request)?, load::request(&self.request)?);
-        SuitesPlan::new(target, request, load::tls_plan(&self.tls)?, choice).map_err(Failed::usage)
+        SuitesPlan::new(target, request, self.tls_plan(profile)?, choice).map_err(Failed::usage)
+    }
+
+    /// Suites that are named are compared whatever a policy says of them; the rows say it too.
+    fn tls_plan(&self, profile: Option<&Profile>) -> Result<TlsPlan, Failed> {
+        let tls = load::tls_plan(&self.tls)?;
+        match profile.and_then(|profile| profile.policy.as_ref()) {
+            Some(policy) if self.tls.suites.is_empty() => policy_check::allowed(&tls, policy),
+            _ => Ok(tls),
+        }
     }
 }
 
 pub(super) fn execute(args: &SuitesArgs) -> Result<ExitCode, Failed> {
-    let plan = args.plan()?;
+    let profile = args.profile.load()?;
+    let plan = args.plan(profile.as_ref())?;
     let server = ServerProcess::named(&args.server)?;
     // A limit that cannot be raised is judged as it is.
     let _ = limits::raise_nofile();
@@ -146,7 +165,8 @@ pub(super) fn execute(args: &SuitesArgs) -> Result<ExitCode, Failed> {
         return dry_run::execute(&plan);
     }
     let folder = output::folder(&args.output, "suites", &plan.target().url.endpoint.host.to_string())?;
-    match compare_and_write(args, &plan, server.as_ref(), &folder) {
+    let policy = profile.and_then(|profile| profile.policy);
+    match compare_and_write(args, &plan, server.as_ref(), policy.as_ref(), &folder) {
         Ok(document) => conclude(args, &document, &folder),
         Err(failed) => {
             folder.discard();
@@ -159,6 +179,7 @@ fn compare_and_write(
     args: &SuitesArgs,
     plan: &SuitesPlan,
     server: Option<&ServerProcess>,
+    policy: Option<&Policy>,
     folder: &ResultsFolder,
 ) -> Result<SuitesDocument, Failed> {
     let url = &plan.target().url.text;
@@ -171,6 +192,7 @@ fn compare_and_write(
         output::warn(&shortfall.text);
     }
     let stop = signals::stop_on_signal(folder)?;
+    let checked = policy_check::first(policy, plan.target(), &plan.tls().trust, &addresses.used, &stop)?;
     let apart = are_apart(&addresses, server);
     let server = server.map(ServerProcess::metered);
     let around = Surroundings { addresses: &addresses, server, apart, stop: &stop };
@@ -182,10 +204,13 @@ fn compare_and_write(
         show(&bar, &step);
     });
     bar.finish_and_clear();
-    let document = result.map_err(|error| match error {
+    let mut document = result.map_err(|error| match error {
         CannotCompare::Setup(error) => Failed::could_not_run(error),
         error => Failed::could_not_run(format!("{url}: {error}")),
     })?;
+    if let Some((policy, check)) = checked {
+        label::suites(&mut document, policy, check);
+    }
     let written = folder.write_all(&[
         (DOCUMENT, &|out| output::json(&document, out)),
         ("suites.csv", &|out| report::suites::csv(&document, out)),

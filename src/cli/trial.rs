@@ -76,6 +76,10 @@ fn write(folder: &ResultsFolder, document: &TrialDocument) -> Result<(), FolderE
     let json = |out: &mut dyn Write| output::json(document, out);
     let suites = |out: &mut dyn Write| report::suites::csv(&document.suites, out);
     let mut files: Vec<(&str, Filler<'_>)> = vec![(DOCUMENT, &json), ("suites.csv", &suites)];
+    let audit = document.audit.as_ref().map(|audit| move |out: &mut dyn Write| report::audit::csv(audit, out));
+    if let Some(audit) = &audit {
+        files.push(("audit.csv", audit));
+    }
     let crypto = document.crypto.as_ref().map(|crypto| move |out: &mut dyn Write| report::crypto::csv(crypto, out));
     if let Some(crypto) = &crypto {
         files.push(("crypto.csv", crypto));

@@ -138,6 +138,7 @@ pub(super) fn negotiated(ledger: &Ledger) -> Vec<Negotiated> {
         group: key.group,
         handshake: kind_of(key).to_owned(),
         count: *count,
+        standing: None,
     };
     ledger.negotiated.iter().map(row).collect()
 }

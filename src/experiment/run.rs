@@ -137,6 +137,7 @@ fn document(
         started_at: stamp(started_at),
         interrupted: outcome.interrupted,
         verdict: verdict::judge(plan, outcome, &latency, around.apart),
+        policy: None,
         counts: describe::counts(plan, &outcome.ledger),
         connections: describe::connections(&outcome.ledger),
         negotiated: describe::negotiated(&outcome.ledger),

@@ -2,22 +2,26 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::audit::{self, CannotAudit};
 use super::crypto::{self, CryptoChoice, CryptoError, CryptoPlan, QUICK_BUDGET};
 use super::run::{self, MeteredServer};
 use super::suites::{self, CannotCompare, Surroundings};
 use crate::engine::Addresses;
 use crate::engine::control::StopFlag;
 use crate::host;
+use crate::model::audit::{AskLimits, AuditPlan};
 use crate::model::load::LoadChoice;
+use crate::model::profile::{Profile, bundled_text};
 use crate::model::request::RequestPlan;
 use crate::model::suites::{Objects, SuitesChoice, SuitesPlan, WorkloadKind};
 use crate::model::target::{HttpsUrl, Target};
 use crate::model::tls::{TlsChoice, TlsPlan, Trust};
+use crate::record::audit::AuditDocument;
 use crate::record::crypto::CryptoDocument;
 use crate::record::trial::{SCHEMA, TrialDocument};
 use crate::target::{Config, Server, ca};
@@ -41,6 +45,10 @@ const RUN: Duration = Duration::from_millis(100);
 /// The size of the downloads: large enough that the cipher counts more than the request.
 const DOWNLOAD: u64 = 256 << 10;
 
+/// The policy that the endpoint is held against, and connections per second while it is: nobody else uses it.
+const POLICY: &str = "push-provisioning";
+const LOOPBACK_PACE: f64 = 5_000.0;
+
 /// Why the trial could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TrialError {
@@ -59,6 +67,9 @@ pub enum TrialError {
     /// Nothing could be compared.
     #[error(transparent)]
     Comparison(#[from] CannotCompare),
+    /// The endpoint could not be audited.
+    #[error(transparent)]
+    Audit(CannotAudit),
     /// The cryptography could not be measured.
     #[error(transparent)]
     Crypto(#[from] CryptoError),
@@ -81,11 +92,12 @@ pub fn run(seed: u64, stop: &StopFlag, observe: &mut dyn FnMut(Step<'_>)) -> Res
     let folder = tempfile::tempdir().map_err(TrialError::Temporary)?;
     let ca_file = folder.path().join("ca.pem");
     ca::write_pem(&ca_file, server.ca_pem())?;
-    let plan = plan(server.addr(), ca_file, two_cores, seed).map_err(TrialError::Plan)?;
+    let plan = plan(server.addr(), ca_file.clone(), two_cores, seed).map_err(TrialError::Plan)?;
     let cpu = || Some(server.counters().cpu);
     let metered = MeteredServer { cpu: &cpu, resolution: Duration::from_nanos(1), source: "embedded" };
     let addresses = Addresses { used: vec![server.addr()], dropped: Vec::new() };
     let around = Surroundings { addresses: &addresses, server: Some(metered), apart: two_cores, stop };
+    let audit = audit_endpoint(&plan, server.addr(), &ca_file, stop).map_err(TrialError::Audit)?;
     let suites = suites::run(&plan, &around, &mut |step| observe(Step::Suites(step)))?;
     server.stop();
     let crypto = if stop.is_raised() { None } else { measure_crypto(seed, stop, observe)? };
@@ -96,9 +108,26 @@ pub fn run(seed: u64, stop: &StopFlag, observe: &mut dyn FnMut(Step<'_>)) -> Res
         started_at: run::stamp(started_at),
         interrupted: stop.is_raised(),
         cores,
+        audit,
         suites,
         crypto,
     })
+}
+
+/// The endpoint against the policy that this project was made for; `None` where the user ended it.
+fn audit_endpoint(
+    plan: &SuitesPlan,
+    address: SocketAddr,
+    ca: &Path,
+    stop: &StopFlag,
+) -> Result<Option<AuditDocument>, CannotAudit> {
+    let profile = bundled_text(POLICY).and_then(|text| Profile::parse(POLICY, text).ok());
+    let policy = profile.and_then(|profile| profile.policy).expect("a test reads every bundled profile");
+    let limits = AskLimits { connections_per_second: LOOPBACK_PACE, ..AskLimits::default() };
+    let plan = AuditPlan { ca: Some(ca.to_owned()), limits, ..AuditPlan::new(plan.target().clone(), policy) };
+    let stopped = || stop.is_raised();
+    let document = audit::run(&plan, &audit::Surroundings { addresses: &[address], stopped: &stopped }, &mut |_| ())?;
+    Ok((!document.interrupted).then_some(document))
 }
 
 /// A quick look at the cryptography by itself.

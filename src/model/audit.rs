@@ -39,6 +39,8 @@ pub struct AuditPlan {
     pub ca: Option<PathBuf>,
     /// Revocation lists, PEM or DER.
     pub crls: Vec<PathBuf>,
+    /// Whether the lists that the certificates name are fetched, over plain HTTP.
+    pub fetch_crls: bool,
     /// How much is asked.
     pub depth: Depth,
     /// How fast, and for how long.
@@ -46,6 +48,21 @@ pub struct AuditPlan {
 }
 
 impl AuditPlan {
+    /// A full audit of `target`, with nothing else chosen.
+    pub fn new(target: Target, policy: Policy) -> Self {
+        Self {
+            target,
+            policy,
+            decided_by: Level::Should,
+            also_sni: Vec::new(),
+            ca: None,
+            crls: Vec::new(),
+            fetch_crls: false,
+            depth: Depth::Full,
+            limits: AskLimits::default(),
+        }
+    }
+
     /// The name under which clients will come, as SNI has it; `None` where they come by address, which SNI does not carry (RFC 6066, 3).
     pub fn host(&self) -> Option<&str> {
         match &self.target.server_name {

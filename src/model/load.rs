@@ -160,6 +160,64 @@ pub struct LoadChoice {
     pub spin: Option<Duration>,
 }
 
+impl LoadChoice {
+    /// What of this concerns the connections, whatever is done with them.
+    pub fn only_pool(&self) -> Self {
+        Self {
+            connections: self.connections,
+            connect_concurrency: self.connect_concurrency,
+            threads: self.threads,
+            pin: self.pin,
+            timeout: self.timeout,
+            connect_timeout: self.connect_timeout,
+            close: self.close,
+            ..Self::default()
+        }
+    }
+
+    /// What was chosen, and what `other` chose where nothing was said.
+    pub fn or(self, other: Self) -> Self {
+        let Self {
+            rate,
+            arrivals,
+            seed,
+            unit,
+            connections,
+            connect_concurrency,
+            threads,
+            pin,
+            duration,
+            warmup,
+            max_requests,
+            requests_per_connection,
+            timeout,
+            connect_timeout,
+            close,
+            abort_on,
+            spin,
+        } = self;
+        Self {
+            rate: rate.or(other.rate),
+            arrivals: arrivals.or(other.arrivals),
+            seed: seed.or(other.seed),
+            unit: unit.or(other.unit),
+            connections: connections.or(other.connections),
+            connect_concurrency: connect_concurrency.or(other.connect_concurrency),
+            threads: threads.or(other.threads),
+            pin,
+            duration: duration.or(other.duration),
+            warmup: warmup.or(other.warmup),
+            max_requests: max_requests.or(other.max_requests),
+            requests_per_connection: requests_per_connection.or(other.requests_per_connection),
+            timeout: timeout.or(other.timeout),
+            connect_timeout: connect_timeout.or(other.connect_timeout),
+            close,
+            abort_on: abort_on.or(other.abort_on),
+            spin: spin.or(other.spin),
+        }
+    }
+}
+
 /// How the load is made. Built by [`LoadPlan::new`], so that its parts fit each other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoadPlan {

@@ -85,6 +85,18 @@ pub enum Standing {
     Outside,
 }
 
+impl Standing {
+    /// The word in documents and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Named => "named",
+            Self::Mapped => "mapped",
+            Self::PermittedByVersion => "permitted_by_version",
+            Self::Outside => "outside",
+        }
+    }
+}
+
 /// Which suites a policy allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuiteList {

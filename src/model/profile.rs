@@ -1,13 +1,16 @@
 //! Profiles: TOML files with a policy, those that are bundled and a user's own. What is wrong in one is told with line and column.
 
 mod raw;
+mod sections;
 
 use std::fmt;
 
+use super::load::LoadChoice;
 use super::policy::{KeyDemand, Level, Policy, RootsDemand, Rule, SuiteList};
 use super::registry::SuiteCode;
 use super::survey::Version;
 use raw::{Agreed, Plain, RawPolicy, RawProfile};
+pub use sections::SuitesDefaults;
 
 /// The bundled profiles by name, in the order in which they are listed.
 const BUNDLED: [(&str, &str); 4] = [
@@ -18,7 +21,7 @@ const BUNDLED: [(&str, &str); 4] = [
 ];
 
 /// A profile, parsed completely.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Profile {
     /// Its name.
     pub name: String,
@@ -26,6 +29,10 @@ pub struct Profile {
     pub description: String,
     /// What an endpoint must and should do.
     pub policy: Option<Policy>,
+    /// The load, where the command line says nothing.
+    pub load: LoadChoice,
+    /// The comparison of suites, where the command line says nothing.
+    pub suites: SuitesDefaults,
 }
 
 /// What is wrong with a profile, and where.
@@ -71,7 +78,9 @@ impl Profile {
         }
         let name = name.into_inner();
         let policy = raw.policy.map(|policy| policy_of(&name, policy)).transpose().map_err(fault)?;
-        Ok(Self { name, description: raw.profile.description, policy })
+        let load = raw.load.unwrap_or_default().read().map_err(fault)?;
+        let suites = raw.suites.unwrap_or_default().read().map_err(fault)?;
+        Ok(Self { name, description: raw.profile.description, policy, load, suites })
     }
 }
 

@@ -112,10 +112,10 @@ impl FromStr for SuiteCode {
     /// Reads IANA's name, OpenSSL's, or a code such as `0xC02F`.
     fn from_str(text: &str) -> Result<Self, UnregisteredSuite> {
         let text = text.trim();
-        if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).filter(|hex| hex.len() == 4) {
-            if let Ok(code) = u16::from_str_radix(hex, 16) {
-                return Ok(Self(code));
-            }
+        if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).filter(|hex| hex.len() == 4)
+            && let Ok(code) = u16::from_str_radix(hex, 16)
+        {
+            return Ok(Self(code));
         }
         let selectable = || ENTRIES.iter().filter(|entry| !SIGNALS.contains(&entry.code));
         let same = |name: &str| name.eq_ignore_ascii_case(text);

@@ -182,6 +182,22 @@ impl TlsPlan {
     /// # Errors
     /// A sentence, where the suite needs the other type of certificate or is left without a group.
     pub fn narrowed(&self, suite: Suite, certificate: KeyType) -> Result<Self, String> {
+        self.offering(vec![suite], Some(certificate))
+    }
+
+    /// The same plan without the suites that `keep` says no to, and the versions that are left without a suite.
+    ///
+    /// # Errors
+    /// A sentence, where no suite is left, or those that are left are left without a group.
+    pub fn retaining(&self, keep: impl Fn(Suite) -> bool) -> Result<Self, String> {
+        let suites: Vec<_> = self.suites.iter().copied().filter(|suite| keep(*suite)).collect();
+        if suites.is_empty() {
+            return Err("no suite is left".to_owned());
+        }
+        self.offering(suites, self.cert_type)
+    }
+
+    fn offering(&self, suites: Vec<Suite>, cert_type: Option<KeyType>) -> Result<Self, String> {
         let Self {
             versions: _,
             suites: _,
@@ -195,13 +211,7 @@ impl TlsPlan {
             alpn,
             key_log,
         } = self;
-        let choice = TlsChoice {
-            version: Some(suite.version()),
-            suites: vec![suite],
-            groups: groups.clone(),
-            cert_type: Some(certificate),
-            provider: *provider,
-        };
+        let choice = TlsChoice { version: None, suites, groups: groups.clone(), cert_type, provider: *provider };
         Ok(Self {
             resumption: *resumption,
             trust: trust.clone(),

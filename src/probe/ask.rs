@@ -167,6 +167,7 @@ impl<'p, 'a> Interview<'p, 'a> {
     /// Where nothing was ever accepted nothing can tell a refusal from trouble but the alert itself. Resets are tried once more.
     fn without_canary(&mut self, hello: &Hello, first: Heard) -> Heard {
         let mut heard = first;
+        // Once nothing more is asked there is nothing to wait for: a dead port would cost the time of all the others.
         let hopeless = self.fruitless.0 >= FRUITLESS;
         if !hopeless && matches!(heard, Heard::Open(Trouble::Reset | Trouble::Closed | Trouble::Connect(_))) {
             if let Err(trouble) = self.pace.pause(FIRST_PAUSE) {

@@ -147,13 +147,8 @@ impl<'p, 'a> Examination<'p, 'a> {
         let mut refusals = Vec::new();
         let mut last = tries[0];
         for (n, (pass, most)) in tries.into_iter().enumerate() {
-            let hello = pass.hello(self.interview.sni.as_deref(), opening(most));
-            match self.interview.ask(&hello) {
-                Heard::Accepted(suite, flight) => {
-                    self.accept(pass, suite, *flight);
-                    self.interview.keep_canary(&hello, suite);
-                    return Opened::Spoken(pass, most);
-                }
+            match self.greet(pass, opening(most)) {
+                Heard::Accepted(..) => return Opened::Spoken(pass, most),
                 Heard::Other(_, other) => refusals.push(Refusal::OtherVersion(other)),
                 Heard::Refused(refusal) => refusals.push(refusal),
                 Heard::Open(Trouble::Budget | Trouble::Interrupted | Trouble::Throttled) => break,
@@ -168,7 +163,27 @@ impl<'p, 'a> Examination<'p, 'a> {
                 _ => {}
             }
         }
+        // A server with two certificates may choose one by the signature schemes, and then have no suite for it.
+        for kind in
+            [KeyType::Rsa, KeyType::Ecdsa].into_iter().filter(|_| refusals.len() == 2 && version >= Version::Tls12)
+        {
+            let pass = Pass { schemes: Schemes::Only(kind), ..Pass::full(version) };
+            if let Heard::Accepted(..) = self.greet(pass, opening(CHUNK)) {
+                return Opened::Spoken(Pass::full(version), CHUNK);
+            }
+        }
         Opened::Unsure(last.0, last.1)
+    }
+
+    /// Asks for `suites`, and notes what is accepted.
+    fn greet(&mut self, pass: Pass, suites: Vec<SuiteCode>) -> Heard {
+        let hello = pass.hello(self.interview.sni.as_deref(), suites);
+        let heard = self.interview.ask(&hello);
+        if let Heard::Accepted(suite, flight) = &heard {
+            self.accept(pass, *suite, (**flight).clone());
+            self.interview.keep_canary(&hello, *suite);
+        }
+        heard
     }
 
     /// Notes that a version is refused whatever else is offered.
@@ -180,7 +195,8 @@ impl<'p, 'a> Examination<'p, 'a> {
     fn enumerate(&mut self, first: Pass, most: usize) {
         self.chunk = self.chunk.min(most);
         self.strike_out(first, self.remaining(first));
-        if !self.speaks(first.version) {
+        // From TLS 1.2 on the signature schemes may decide whether anything is accepted at all.
+        if !self.speaks(first.version) && first.version < Version::Tls12 {
             return;
         }
         for pass in variations(first) {

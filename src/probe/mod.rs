@@ -8,6 +8,7 @@ mod ask;
 mod confirm;
 mod details;
 mod examine;
+mod fetch;
 pub mod flight;
 mod hello;
 mod lists;
@@ -16,6 +17,7 @@ mod wire;
 
 use std::net::SocketAddr;
 
+pub use fetch::fetch;
 pub use lists::group_name;
 pub use pace::Limits;
 

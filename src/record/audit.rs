@@ -83,6 +83,19 @@ pub struct PolicyRecord {
     pub tls13: Option<String>,
 }
 
+/// What the short form of an audit said of an endpoint, in documents of another kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicyCheck {
+    /// The profile's name.
+    pub name: String,
+    /// Which issue of the policy.
+    pub version: String,
+    /// Whether the endpoint meets it.
+    pub outcome: AuditOutcome,
+    /// Why, in a sentence.
+    pub verdict: String,
+}
+
 /// How it was asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)] // each is the command-line option of the same name
@@ -96,6 +109,7 @@ pub struct AuditPlanRecord {
     pub trust: String,
     pub ca_file: Option<String>,
     pub crl_files: Vec<String>,
+    pub fetch_crls: bool,
 }
 
 /// How a rule fared.
@@ -252,6 +266,8 @@ pub struct FactRecord {
 pub struct CertificateRecord {
     /// The kind of its key; null where it is neither.
     pub key_type: Option<KeyType>,
+    /// Whether the rules were held against it: it was sent under the endpoint's own name.
+    pub judged: bool,
     /// Where it was sent: addresses and server names.
     pub seen_at: Vec<String>,
     /// The subject's common names.

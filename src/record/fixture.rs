@@ -1,5 +1,6 @@
 //! Hand-made documents for tests, with the awkward values that a real run has seldom all at once.
 
+mod audit;
 mod suites;
 mod trial;
 
@@ -13,6 +14,7 @@ use super::run::{
 use crate::model::failure::FailureKind;
 use crate::model::suite::{Group, Suite, TlsVersion};
 
+pub(crate) use audit::audit;
 pub(crate) use suites::{suites, untrusted_suites};
 pub(crate) use trial::{interrupted_trial, trial};
 
@@ -135,6 +137,7 @@ pub(crate) fn closed_loop() -> RunDocument {
         started_at: "2026-11-23T23:40:42Z".into(),
         interrupted: false,
         verdict: Verdict { valid: true, limited_by: None, reasons: vec![], warnings: vec![] },
+        policy: None,
         counts: Counts {
             unit: "requests".into(),
             scheduled: 1_233_990,
@@ -156,6 +159,7 @@ pub(crate) fn closed_loop() -> RunDocument {
             group: Some(Group::X25519),
             handshake: "full".into(),
             count: 64,
+            standing: None,
         }],
         failure_details: vec![],
         latency: Latencies {
@@ -341,6 +345,7 @@ fn awkward_negotiated() -> Vec<Negotiated> {
         group,
         handshake: handshake.into(),
         count,
+        standing: None,
     };
     vec![
         row(Suite::EcdheEcdsaChaCha20, Some(Group::Secp256r1), "full", 60),

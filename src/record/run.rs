@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::PolicyCheck;
 use crate::model::failure::FailureKind;
+use crate::model::policy::Standing;
 use crate::model::suite::{Group, Suite, TlsVersion};
 
 /// The schema's name and version.
@@ -29,6 +31,9 @@ pub struct RunDocument {
     pub interrupted: bool,
     /// Whether the figures can be trusted, and why not.
     pub verdict: Verdict,
+    /// What the policy of `--profile` says of the endpoint; null without it.
+    #[serde(default)]
+    pub policy: Option<PolicyCheck>,
     /// What happened to the requests (or sessions) of the measure window.
     pub counts: Counts,
     /// What happened to the connections of the whole run.
@@ -277,6 +282,9 @@ pub struct Negotiated {
     pub handshake: String,
     /// How many.
     pub count: u64,
+    /// What the policy of `--profile` says of the suite; null without it.
+    #[serde(default)]
+    pub standing: Option<Standing>,
 }
 
 /// Failures of one kind and detail.

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::PolicyCheck;
 use super::run::{Host, Remark, TargetRecord, Tool};
+use crate::model::policy::Standing;
 use crate::model::suite::{Group, KeyType, Suite, TlsVersion};
 use crate::model::suites::Direction;
 
@@ -28,6 +30,9 @@ pub struct SuitesDocument {
     pub interrupted: bool,
     /// Whether the differences found can be believed: what the arms that are the baseline again say.
     pub trustworthy: Trustworthy,
+    /// What the policy of `--profile` says of the endpoint; null without it.
+    #[serde(default)]
+    pub policy: Option<PolicyCheck>,
     /// What a reader should know.
     pub warnings: Vec<Remark>,
     /// One entry for each workload and arm, in the order in which they are shown.
@@ -157,6 +162,9 @@ pub struct WorkloadTrust {
 pub struct ArmRecord {
     /// The suite, by its IANA name.
     pub suite: Suite,
+    /// What the policy of `--profile` says of it; null without it.
+    #[serde(default)]
+    pub standing: Option<Standing>,
     /// Its version.
     pub version: TlsVersion,
     /// The type of the server's certificate.

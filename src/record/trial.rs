@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::AuditDocument;
 use super::crypto::CryptoDocument;
 use super::run::{Host, Tool};
 use super::suites::SuitesDocument;
@@ -26,6 +27,9 @@ pub struct TrialDocument {
     pub cores: Option<(usize, usize)>,
     /// Every suite against the endpoint, compared.
     pub suites: SuitesDocument,
+    /// The endpoint against the policy that this project was made for; null where the trial was ended before.
+    #[serde(default)]
+    pub audit: Option<AuditDocument>,
     /// What this processor makes of the cryptography by itself; null where the trial was ended before.
     pub crypto: Option<CryptoDocument>,
 }

@@ -8,7 +8,7 @@ use super::layout::{Page, solid};
 use crate::model::policy::Standing;
 use crate::model::registry::SuiteCode;
 use crate::model::survey::Version;
-use crate::record::audit::{AcceptedRecord, AuditDocument, CertificateRecord, Finding, FindingOutcome};
+use crate::record::audit::{AcceptedRecord, AuditDocument, CertificateRecord, Finding};
 use crate::units;
 
 /// Names of places that a row of the table of suites spells out.
@@ -43,6 +43,25 @@ pub fn text(document: &AuditDocument, out: &mut dyn io::Write) -> io::Result<()>
     out.write_all(page.finish().as_bytes())
 }
 
+/// Writes the verdict and the rules, a line for each, without what else was seen.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn brief(document: &AuditDocument, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut page = Page::default();
+    page.line(
+        "AUDIT",
+        &format!("{}: {}: {}", document.policy.name, document.outcome.name().to_uppercase(), document.verdict),
+    );
+    for finding in &document.findings {
+        page.line(
+            finding.outcome.name(),
+            &format!("{} ({}): {}", finding.rule, finding.level.name(), finding.observed),
+        );
+    }
+    out.write_all(page.finish().as_bytes())
+}
+
 fn asked(document: &AuditDocument) -> String {
     let names = document.plan.server_names.iter().map(|name| name.as_deref().unwrap_or("none"));
     let names = names.collect::<Vec<_>>().join(", ");
@@ -58,7 +77,7 @@ fn rule(page: &mut Page, finding: &Finding) {
     page.line(finding.outcome.name(), &format!("{} ({})", finding.rule, finding.level.name()));
     page.line("", &format!("expected: {}", finding.expected));
     page.line("", &format!("observed: {}", finding.observed));
-    if let Some(quote) = finding.quote.as_ref().filter(|_| finding.outcome != FindingOutcome::Pass) {
+    if let Some(quote) = &finding.quote {
         page.line("", &format!("source: “{quote}”"));
     }
     for remedy in &finding.remedies {

@@ -102,6 +102,9 @@ fn identity(row: &mut Row, document: &RunDocument) {
     row.add("tls_versions", text(&versions.into_iter().collect::<Vec<_>>().join(" ")));
     row.add("suites", text(&suites.join(" ")));
     row.add("insecure", truth(plan.insecure));
+    let policy = document.policy.as_ref();
+    row.add("policy", text(policy.map(|check| check.name.as_str()).unwrap_or_default()));
+    row.add("policy_outcome", text(policy.map(|check| check.outcome.name()).unwrap_or_default()));
 }
 
 fn verdict(row: &mut Row, document: &RunDocument) {

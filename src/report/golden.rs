@@ -4,9 +4,10 @@
 use std::io;
 use std::path::Path;
 
-use super::{compare, crypto, csv, suites, text, trial};
+use super::{audit, compare, crypto, csv, suites, text, trial};
 use crate::experiment::compare::fixture as compared;
 use crate::record;
+use crate::record::audit::AuditDocument;
 use crate::record::compare::CompareDocument;
 use crate::record::crypto::CryptoDocument;
 use crate::record::fixture;
@@ -47,6 +48,16 @@ fn each_format_of_suites_is_as_it_was() {
     let formats = [("result.json", json), ("summary.txt", suites::text), ("suites.csv", suites::csv)];
     hold("suites", &fixture::suites(), &formats);
     hold("suites-untrusted", &fixture::untrusted_suites(), &formats);
+}
+
+#[test]
+fn each_format_of_an_audit_is_as_it_was() {
+    let json: Render<AuditDocument> = |document, out| {
+        serde_json::to_writer_pretty(&mut *out, document)?;
+        out.write_all(b"\n")
+    };
+    let formats = [("result.json", json), ("summary.txt", audit::text), ("audit.csv", audit::csv)];
+    hold("audit", &fixture::audit(), &formats);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::layout::{Page, solid};
+use super::text::policy;
 use crate::model::suite::{KeyType, Suite};
 use crate::model::suites::Direction;
 use crate::record::suites::{
@@ -78,6 +79,7 @@ fn heading(page: &mut Page, document: &SuitesDocument) {
 /// What was loaded, how, and what was the same for all arms.
 fn conditions(page: &mut Page, document: &SuitesDocument) {
     let (plan, target) = (&document.plan, &document.target);
+    policy(page, document.policy.as_ref());
     page.line("target", &format!("{} at {}", target.url, target.addresses.join(", ")));
     let measured = rounds(document);
     page.list(

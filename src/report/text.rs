@@ -7,6 +7,8 @@ use std::io;
 use super::latency;
 use super::layout::{Page, solid};
 use crate::model::failure::FailureKind;
+use crate::model::policy::Standing;
+use crate::record::audit::PolicyCheck;
 use crate::record::run::{ClientCost, RunDocument, ServerCost};
 use crate::units;
 
@@ -98,7 +100,16 @@ fn verdict(page: &mut Page, document: &RunDocument) {
     }
 }
 
+/// What the policy of `--profile` says, where one was named.
+pub(super) fn policy(page: &mut Page, check: Option<&PolicyCheck>) {
+    if let Some(check) = check {
+        let outcome = check.outcome.name().to_uppercase();
+        page.line("policy", &format!("{} ({}): {outcome}: {}", check.name, check.version, check.verdict));
+    }
+}
+
 fn target(page: &mut Page, document: &RunDocument) {
+    policy(page, document.policy.as_ref());
     let (target, plan) = (&document.target, &document.plan);
     let mut what = match plan.requests_per_connection {
         Some(0) => format!("{} (handshakes only)", target.url),
@@ -129,7 +140,8 @@ fn connections(page: &mut Page, document: &RunDocument) {
         .map(|row| {
             let group = row.group.map(|group| format!(", {group}")).unwrap_or_default();
             let handshake = row.handshake.replace("_with_hrr", " after HRR");
-            (units::count(row.count), format!("{} {}{group}, {handshake}", row.version, row.suite))
+            let outside = if row.standing == Some(Standing::Outside) { ", OUTSIDE the policy" } else { "" };
+            (units::count(row.count), format!("{} {}{group}, {handshake}{outside}", row.version, row.suite))
         })
         .collect();
     if rows.is_empty() {

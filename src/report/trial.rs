@@ -3,7 +3,7 @@
 use std::io;
 
 use super::layout::Page;
-use super::{crypto, suites};
+use super::{audit, crypto, suites};
 use crate::record::trial::TrialDocument;
 
 /// Writes the trial for people: UTF-8, at most 100 columns.
@@ -28,6 +28,10 @@ pub fn text(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()>
     }
     page.gap();
     out.write_all(page.finish().as_bytes())?;
+    if let Some(document) = &document.audit {
+        audit::brief(document, out)?;
+        writeln!(out)?;
+    }
     suites::text(&document.suites, out)?;
     if let Some(document) = &document.crypto {
         writeln!(out)?;
@@ -36,6 +40,7 @@ pub fn text(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()>
     let mut page = Page::default();
     page.gap();
     page.line("next", "shakedown run https://… loads an endpoint of yours and says how long its users wait");
+    page.line("", "shakedown audit https://… --profile push-provisioning holds it against a policy");
     page.line("", "shakedown suites https://… compares the suites there, with more rounds and response times");
     page.line("", "shakedown crypto measures public keys, handshakes and several threads too, and takes a minute");
     page.line("", "shakedown serve is this endpoint alone; docs/measurement.md says what each figure means");

@@ -96,7 +96,8 @@ fn parameters(names: &[String], common_name: &str, now: OffsetDateTime) -> Resul
 }
 
 fn issue(issuer: &Issuer<'_, KeyPair>, names: &[String], key: &KeyPair, now: OffsetDateTime) -> Result<Leaf, CaError> {
-    let mut params = parameters(names, "shakedown endpoint", now)?;
+    // Policies that speak of the common name mean the host's.
+    let mut params = parameters(names, names.first().map_or("localhost", String::as_str), now)?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;

@@ -1,7 +1,7 @@
 //! From an error of rustls to a failure of ours, with the reason in words.
 
 use rustls::pki_types::UnixTime;
-use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
+use rustls::{CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 use time::OffsetDateTime;
 
 use crate::model::failure::{Failure, FailureKind};
@@ -184,7 +184,7 @@ mod tests {
     use std::time::Duration;
 
     use rustls::pki_types::ServerName;
-    use rustls::{OtherError, PeerMisbehaved as M};
+    use rustls::{AlertDescription, OtherError, PeerMisbehaved as M};
 
     use super::*;
 

@@ -2,12 +2,8 @@
 //! OpenSSL and nginx, whose configuration is the truth. What is accepted has to be found, and what is not found has to be refused or left
 //! open: nothing that a server speaks may be missing without a word.
 
-#[path = "../peers/fixture.rs"]
-#[allow(dead_code)] // the other peers use the rest
-mod fixture;
-#[path = "../peers/identity.rs"]
-#[allow(dead_code)]
-mod identity;
+#[path = "../common/mod.rs"]
+mod common;
 mod misbehaviour;
 mod nginx;
 mod openssl;

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use shakedown::model::survey::{Answer, Depth, Place, Preference, Version};
 use tempfile::TempDir;
 
-use super::fixture::{Process, free_port};
-use super::identity::Authority;
+use super::common::fixture::{Process, free_port};
+use super::common::identity::Authority;
 use super::{LIMITS, accepted, assert_exact, probe, suites};
 
 struct Nginx {
@@ -29,7 +29,7 @@ impl Nginx {
             .collect();
         let port = free_port();
         let config = format!(
-            "daemon off; worker_processes 1; pid {root}/pid; error_log {root}/error;\n\
+            "daemon off; master_process off; worker_processes 1; pid {root}/pid; error_log {root}/error;\n\
              events {{ }}\n\
              http {{ access_log off; client_body_temp_path {root}/a; proxy_temp_path {root}/b; fastcgi_temp_path {root}/c;\n\
              uwsgi_temp_path {root}/d; scgi_temp_path {root}/e;\n\

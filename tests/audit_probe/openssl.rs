@@ -9,8 +9,8 @@ use shakedown::model::suite::KeyType;
 use shakedown::model::survey::{Answer, Confirmed, Depth, Place, Version};
 use tempfile::TempDir;
 
-use super::fixture::{Process, free_port};
-use super::identity::Authority;
+use super::common::fixture::{Process, free_port};
+use super::common::identity::Authority;
 use super::{LIMITS, Suites, assert_exact, probe, suites};
 
 const SIX: &str = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:\

@@ -1,7 +1,11 @@
-//! What the tests of the built binary share: a TLS server that keeps its own log and misbehaves on request, and runs of the binary.
+//! What the tests of the built binary share: a TLS server that keeps its own log and misbehaves on request, processes of other servers and
+//! their certificates, names with several addresses, and runs of the binary.
 #![allow(dead_code)] // each test file uses its part
 
 pub(crate) mod endpoint;
+pub(crate) mod fixture;
+pub(crate) mod hosts;
+pub(crate) mod identity;
 pub(crate) mod noise;
 pub(crate) mod server;
 

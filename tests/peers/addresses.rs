@@ -1,17 +1,15 @@
 //! A name with several addresses: they are used in turn, each by the sessions that it gave itself, and what does not answer is left out.
 //!
-//! The name is known to `/etc/hosts` of a mount namespace, in which the command runs alone: nothing of the machine changes.
+//! The name is known to the command alone.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
 use rustix::net::{AddressFamily, SocketAddrV4, SocketType};
 use shakedown::model::suite::KeyType;
 use tempfile::NamedTempFile;
 
+use super::common::hosts::Hosts;
 use super::fixture::free_port;
 use super::generator::{BINARY, Ran, assert_no_failure, document, document_of, refusal_of, run_by, sent};
 use super::identity::Authority;
@@ -24,44 +22,10 @@ const NAME: &str = "several.test";
 /// Three addresses that every Linux machine has.
 const THREE: [&str; 3] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
 
-/// Runs the rest of the command line with the first argument in the place of `/etc/hosts`, seen by that process alone.
-const WITH_HOSTS: &str = r#"mount --bind "$0" /etc/hosts && exec "$@""#;
-
-/// Ways to a mount namespace: as root; by a user namespace; by sudo, and back to the user.
-const NAMESPACES: [(&[&str], &[&str]); 3] = [
-    (&["unshare", "--mount"], &[]),
-    (&["unshare", "--map-root-user", "--mount"], &[]),
-    (&["sudo", "-n", "unshare", "--mount"], &["setpriv", "--clear-groups"]),
-];
-
-/// `program` where [`NAME`] is what `hosts` says.
-fn within(namespace: usize, hosts: &Path, program: &str) -> Command {
-    let (enter, leave) = NAMESPACES[namespace];
-    let mut command = Command::new(enter[0]);
-    command.args(&enter[1..]).args(["sh", "-c", WITH_HOSTS]).arg(hosts).args(leave);
-    if !leave.is_empty() {
-        let (user, group) = (rustix::process::getuid(), rustix::process::getgid());
-        command.arg(format!("--reuid={}", user.as_raw())).arg(format!("--regid={}", group.as_raw()));
-    }
-    command.arg(program);
-    command
-}
-
 /// A run against [`NAME`], which has these addresses.
 fn run(ips: &[&str], port: u16, args: &[&str]) -> Ran {
-    static USABLE: OnceLock<usize> = OnceLock::new();
-    let hosts = NamedTempFile::new().unwrap();
-    let lines: String = ips.iter().map(|ip| format!("{ip} {NAME}\n")).collect();
-    std::fs::write(hosts.path(), lines).unwrap();
-    let usable = |namespace: &usize| {
-        let mut trial = within(*namespace, hosts.path(), "true");
-        trial.stdin(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-    };
-    let namespace = *USABLE.get_or_init(|| {
-        (0..NAMESPACES.len()).find(usable).expect("a mount namespace: as root, by a user namespace, or by sudo")
-    });
-    let command = within(namespace, hosts.path(), BINARY);
-    run_by(command, &format!("https://{NAME}:{port}/"), &[args, &["--json"]].concat())
+    let hosts = Hosts::new(NAME, ips);
+    run_by(hosts.command(BINARY), &format!("https://{NAME}:{port}/"), &[args, &["--json"]].concat())
 }
 
 /// nginx at these addresses, all on `port`, with a certificate for [`NAME`].

@@ -8,11 +8,11 @@
 
 mod addresses;
 mod bodies;
+#[path = "../common/mod.rs"]
+mod common;
 mod comparison;
-mod fixture;
 mod generator;
 mod haproxy;
-mod identity;
 mod limits;
 mod nginx;
 mod openssl;
@@ -22,3 +22,5 @@ mod resumption;
 mod suites;
 mod terminal;
 mod trust;
+
+use common::{fixture, identity};

@@ -79,7 +79,8 @@ fn a_self_signed_certificate_is_trusted_if_and_only_if_it_is_given() {
         let pinned = trusting(&[&server]);
         assert_eq!(look(&[&server], &pinned).path, Path::Pinned { self_signed: true });
         let late = Look { now: datetime!(2031-01-01 00:00 UTC), ..Look::at(&[&server], &pinned) }.inspect();
-        let expired = Broken::OutOfTerm { positions: vec![0], leads_to: Some("CN=a server".to_owned()) };
+        let expired =
+            Broken::OutOfTerm { positions: vec![0], otherwise: Some(Box::new(Path::Pinned { self_signed: true })) };
         assert_eq!(late.path, Path::None(expired));
     }
     // Pinned though somebody else signed it, as the load engine does.
@@ -110,7 +111,7 @@ fn validity_is_told_of_each_certificate_and_of_the_path() {
     for (now, validity, trusted) in cases {
         let found = Look { now, ..Look::at(&[&server, middle.der()], &roots) }.inspect();
         assert_eq!(found.leaf().validity, validity);
-        let out = Broken::OutOfTerm { positions: vec![0], leads_to: Some("CN=the root".to_owned()) };
+        let out = Broken::OutOfTerm { positions: vec![0], otherwise: Some(Box::new(authority(&[1]))) };
         assert_eq!(found.path, if trusted { authority(&[1]) } else { Path::None(out) });
     }
     // With an unknown root, that is what is wrong, whatever the time.
@@ -127,7 +128,7 @@ fn an_intermediate_that_has_expired_is_named() {
     let middle = Authority::signed_by(old, KeyPair::generate().unwrap(), &root).unwrap();
     let server = issued(&params(&[HOST]), &middle);
     let found = look(&[&server, middle.der()], &trusting(&[root.der()]));
-    let out = |at| Path::None(Broken::OutOfTerm { positions: vec![at], leads_to: Some("CN=the root".to_owned()) });
+    let out = |at| Path::None(Broken::OutOfTerm { positions: vec![at], otherwise: Some(Box::new(authority(&[at]))) });
     assert_eq!(found.path, out(1));
     // What has expired as well, but has no part in it, is left out.
     let mut stranger = authority_params("a stranger");
@@ -142,7 +143,7 @@ fn an_intermediate_that_has_expired_is_named() {
     let middle = Authority::signed_by(older, KeyPair::generate().unwrap(), &root).unwrap();
     let server = issued(&params(&[HOST]), &middle);
     let found = look(&[&server, middle.der()], &trusting(&[root.der()]));
-    assert_eq!(found.path, Path::None(Broken::OutOfTerm { positions: vec![1], leads_to: None }));
+    assert_eq!(found.path, Path::None(Broken::OutOfTerm { positions: vec![1], otherwise: None }));
 }
 
 #[test]

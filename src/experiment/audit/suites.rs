@@ -105,7 +105,10 @@ fn one_of(policy: &Policy, places: &[Place], host: Option<&str>) -> Finding {
         };
         (FindingOutcome::Inconclusive, format!("it cannot be told: {why}"))
     } else {
-        (FindingOutcome::Pass, format!("accepted: {}", suite_list(seen.iter().copied())))
+        // Named ones in the source's order; those that are mapped come after.
+        let named = policy.one_of.demand.allowed().iter().copied().filter(|suite| seen.contains(suite));
+        let mapped = seen.iter().copied().filter(|suite| policy.standing(*suite) == Standing::Mapped);
+        (FindingOutcome::Pass, format!("accepted: {}", suite_list(named.chain(mapped))))
     };
     let names = suite_list(policy.one_of.demand.allowed().iter().copied());
     Finding {
@@ -218,6 +221,9 @@ pub(super) fn answer_words<T>(answer: &Answer<T>) -> (&'static str, Option<Strin
         Answer::Accepted(_) => ("accepted", None),
         Answer::Refused(Refusal::Alert(code)) => ("refused", Some(format!("alert {}", alert_name(*code)))),
         Answer::Refused(Refusal::Close) => ("refused", Some("the connection was closed".to_owned())),
+        Answer::Refused(Refusal::OtherVersion(code)) => {
+            ("refused", Some(format!("the server chose version 0x{code:04x}")))
+        }
         Answer::Inconclusive(why) => ("inconclusive", Some(trouble(why))),
         Answer::NotAsked(why) => ("not_asked", Some((*why).to_owned())),
     }

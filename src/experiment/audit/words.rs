@@ -1,6 +1,7 @@
 //! What a prober saw, in words.
 
 use crate::model::survey::{Place, Trouble};
+use crate::tls::failure::alert_name;
 
 /// Where something was seen: the address, and the server name where it matters.
 pub(super) fn place(at: &Place) -> String {
@@ -26,6 +27,9 @@ pub(super) fn trouble(why: &Trouble) -> String {
     match why {
         Trouble::Timeout => "no answer in time".to_owned(),
         Trouble::Reset => "the connection was reset or cut short".to_owned(),
+        Trouble::Closed => "the connection was closed without a word, which is not how the server refuses".to_owned(),
+        Trouble::Alert(code) => format!("alert {}, which is not how the server refuses", alert_name(*code)),
+        Trouble::TooLong(bytes) => format!("the server does not take hellos of {bytes} bytes"),
         Trouble::Connect(error) => format!("no connection: {error}"),
         Trouble::Throttled => {
             "the server no longer answered what it had accepted before: it throttles, or is gone".to_owned()

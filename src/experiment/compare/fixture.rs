@@ -140,6 +140,7 @@ fn arms(workload: &str, object: Option<(load::Direction, u64)>, rate: f64, chach
         };
         ArmRecord {
             suite,
+            standing: None,
             version: suite.version(),
             certificate: KeyType::Ecdsa,
             workload: workload.into(),
@@ -199,6 +200,7 @@ pub(crate) fn suites(rate: f64, chacha: f64) -> SuitesDocument {
             text: "no difference".into(),
             workloads: vec![],
         },
+        policy: None,
         warnings: vec![],
         arms: all,
         refused: vec![],

@@ -175,6 +175,7 @@ fn record(
     let client_limited = is_client_limited(row);
     ArmRecord {
         suite: row.arm.suite,
+        standing: None,
         version: row.arm.suite.version(),
         certificate: row.arm.certificate,
         workload: cell.workload.name().to_owned(),

@@ -394,6 +394,7 @@ impl<'a, 'o> Comparison<'a, 'o> {
             started_at: run::stamp(started_at),
             interrupted,
             trustworthy: judged.trustworthy,
+            policy: None,
             warnings,
             arms: judged.arms,
             refused: self.refused,

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::sections::{RawComparison, RawLoad};
 use crate::model::policy::{Level, Tls13Suites};
 
 #[derive(Deserialize)]
@@ -10,6 +11,8 @@ use crate::model::policy::{Level, Tls13Suites};
 pub(super) struct RawProfile {
     pub(super) profile: RawHead,
     pub(super) policy: Option<RawPolicy>,
+    pub(super) load: Option<RawLoad>,
+    pub(super) suites: Option<RawComparison>,
 }
 
 #[derive(Deserialize)]

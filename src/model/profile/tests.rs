@@ -85,3 +85,29 @@ fn contradictions_are_errors() {
     let name = GOOD.replace("name = \"push-provisioning\"", "name = \"a b\"");
     assert!(error(&name).starts_with(&at(&name, "\"a b\"")));
 }
+
+#[test]
+fn a_profile_may_carry_a_load_and_a_comparison() {
+    let text = format!(
+        "{GOOD}\n[load]\nrate = \"2000/s\"\nconnections = 128\nduration = \"20s\"\narrivals = \"constant\"\nrequests_per_connection = 10\n\
+         [suites]\nworkloads = [\"full\", \"request\"]\nsizes = [\"64KiB\"]\nbaseline = \"ECDHE-RSA-AES128-GCM-SHA256\"\nrounds = 8\n"
+    );
+    let profile = Profile::parse("mine.toml", &text).unwrap();
+    assert_eq!(profile.load.rate.unwrap().as_per_second(), 2000.0);
+    assert_eq!(profile.load.connections.unwrap().get(), 128);
+    assert_eq!(profile.load.duration, Some(std::time::Duration::from_secs(20)));
+    assert_eq!(profile.load.threads, None);
+    assert_eq!(profile.suites.rounds, Some(8));
+    assert_eq!(profile.suites.sizes.unwrap()[0].0, 65_536);
+    for (from, to, at_text, word) in [
+        ("\"2000/s\"", "\"fast\"", "\"fast\"", "fast"),
+        ("connections = 128", "connections = 0", "0\nduration", "whole number"),
+        ("arrivals = \"constant\"", "arrivals = \"bursts\"", "\"bursts\"", "poisson, constant"),
+        ("rounds = 8", "rouns = 8", "rouns", "unknown field"),
+        ("\"request\"", "\"requests\"", "\"requests\"", "not a workload"),
+    ] {
+        let changed = text.replace(from, to);
+        let error = error(&changed);
+        assert!(error.starts_with(&at(&changed, at_text)) && error.contains(word), "{error}");
+    }
+}

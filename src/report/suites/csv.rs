@@ -95,6 +95,7 @@ fn identity(document: &SuitesDocument) -> Vec<Column<'_>> {
     let mut add = |name: &str, cell: fn(&ArmRecord) -> String| columns.push((name.to_owned(), Box::new(cell)));
     add("suite", |arm| arm.suite.iana().to_owned());
     add("suite_openssl", |arm| arm.suite.openssl().to_owned());
+    add("policy_standing", |arm| arm.standing.map(|standing| standing.name().to_owned()).unwrap_or_default());
     add("version", |arm| arm.version.to_string());
     add("certificate", |arm| arm.certificate.to_string());
     add("workload", |arm| text_cell(&arm.workload));

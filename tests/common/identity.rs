@@ -3,9 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, IsCa, KeyIdMethod,
+    KeyPair, RevokedCertParams, SerialNumber,
+};
 use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
 use shakedown::model::suite::KeyType;
+use time::{Duration, OffsetDateTime};
 
 /// Names that the servers' certificates are for, where a test does not say otherwise.
 pub(crate) const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
@@ -36,6 +40,15 @@ pub(crate) fn key(key_type: KeyType) -> KeyPair {
     KeyPair::generate_for(algorithm).unwrap()
 }
 
+/// What an authority's certificate says.
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.use_authority_key_identifier_extension = true;
+    params
+}
+
 /// An authority, which writes what it issues into a folder.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -46,13 +59,49 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn new(folder: &Path, name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, name);
-        let issuer = CertifiedIssuer::self_signed(params, key(KeyType::Ecdsa)).unwrap();
+        Self::write(folder, name, CertifiedIssuer::self_signed(authority(name), key(KeyType::Ecdsa)).unwrap())
+    }
+
+    /// An authority below this one, with whatever else `edit` puts into its certificate.
+    pub(crate) fn subordinate(&self, name: &str, edit: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = authority(name);
+        edit(&mut params);
+        Self::write(&self.folder, name, CertifiedIssuer::signed_by(params, key(KeyType::Ecdsa), &self.issuer).unwrap())
+    }
+
+    fn write(folder: &Path, name: &str, issuer: CertifiedIssuer<'static, KeyPair>) -> Self {
         let cert = folder.join(format!("{name}.pem"));
         fs::write(&cert, issuer.pem()).unwrap();
         Self { issuer, folder: folder.to_owned(), cert }
+    }
+
+    /// The file of its private key.
+    pub(crate) fn key(&self) -> PathBuf {
+        let path = self.cert.with_extension("key.pem");
+        fs::write(&path, self.issuer.key().serialize_pem()).unwrap();
+        path
+    }
+
+    /// A list of revoked certificates that was valid for a day until `until` from now, as a PEM file.
+    pub(crate) fn revoke(&self, file: &str, serials: &[u64], until: Duration) -> PathBuf {
+        let now = OffsetDateTime::now_utc();
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: now - Duration::days(10),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: now + until - Duration::days(1),
+            next_update: now + until,
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let path = self.folder.join(format!("{file}.crl"));
+        fs::write(&path, list.signed_by(&self.issuer).unwrap().pem().unwrap()).unwrap();
+        path
     }
 
     /// A certificate for `names`, with whatever else `edit` puts in.
