@@ -8,28 +8,11 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use common::server::{Answer, Server};
-use common::{binary, names_in, start};
+use common::{Refusal, binary, names_in, refuse, start};
 use tempfile::TempDir;
 
 /// Nothing listens here: what is refused before it is sent need not find anything.
 const URL: &str = "https://127.0.0.1:1/";
-
-/// What the binary did when it was asked for something that cannot be.
-struct Refusal {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-/// Runs the binary with `args`, in a folder of its own where it leaves nothing.
-fn refuse(args: &[&str]) -> Refusal {
-    let folder = tempfile::tempdir().unwrap();
-    let ended = binary().current_dir(folder.path()).args(args).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    let refusal = Refusal { code: ended.status.code(), stdout: text(ended.stdout), stderr: text(ended.stderr) };
-    assert_eq!(names_in(folder.path()), [""; 0], "{args:?} left something behind");
-    refusal
-}
 
 /// `args` end with `code`, one line of error that holds all of `parts`, and no word on stdout.
 fn assert_refused_by(args: &[&str], code: i32, parts: &[&str]) {
@@ -168,6 +151,7 @@ fn contradictions_name_both_sides() {
         (&["--body", "x", "--body-size", "3"], &["--body", "--body-size"]),
         (&["--ipv4", "--ipv6"], &["--ipv4", "--ipv6"]),
         (&["--dry-run", "--json"], &["--dry-run contradicts --json"]),
+        (&["--spin", "20us"], &["--spin", "--rate"]),
         (&["--source-ip", "127.0.0.1,::1"], &["--source-ip", "one family"]),
         (&["--source-ip", "::1"], &["--source-ip", "families differ"]),
     ] {
@@ -260,48 +244,6 @@ fn a_place_that_cannot_be_written_to_is_found_before_anything_is_sent() {
     }
     assert_eq!((names_in(folder.path()), fs::read_to_string(&file).unwrap()), (vec!["file".into()], "precious".into()));
     assert_eq!(server.seen(), 0);
-}
-
-#[test]
-fn a_dry_run_sends_nothing_and_writes_nothing() {
-    let accepted = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let seen = std::sync::Arc::clone(&accepted);
-    let on_accept = move |_, _: &mut std::net::TcpStream| {
-        seen.store(true, std::sync::atomic::Ordering::SeqCst);
-        true
-    };
-    let server = Server::start_with(|_| Answer::ok(), on_accept);
-    let args = [&server.url(), "--insecure", "--dry-run", "--rate", "77/s", "-c", "12"];
-    let Refusal { code, stdout, stderr } = refuse(&[&["run"], &args[..]].concat());
-    assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    assert!(stdout.starts_with("NOT VERIFIED  --insecure"), "{stdout}");
-    assert!(stdout.contains("77/s") && stdout.contains("12 connections") && stdout.contains(&server.url()), "{stdout}");
-    std::thread::sleep(std::time::Duration::from_millis(50));
-    assert!(!accepted.load(std::sync::atomic::Ordering::SeqCst), "something was connected to");
-}
-
-#[test]
-fn a_dry_run_counts_the_ports_of_every_address_and_goes_on_without_any() {
-    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
-    let ends: Vec<u64> = range.split_whitespace().map(|end| end.parse().unwrap()).collect();
-    let ports = ends[1] - ends[0] + 1;
-    let dry = |url: &str, connections: u64| {
-        let refusal = refuse(&["run", url, "--dry-run", "-c", &connections.to_string()]);
-        assert_eq!((refusal.code, refusal.stderr.as_str()), (Some(0), ""), "{url}");
-        refusal.stdout
-    };
-    let lacks = |stdout: &str| stdout.contains("local ports, but the range");
-    assert!(lacks(&dry("https://127.0.0.1/", ports + 1)) && !lacks(&dry("https://127.0.0.1/", ports)));
-    // As many as the resolver knows here: one or two.
-    let known = std::net::ToSocketAddrs::to_socket_addrs(&("localhost", 443)).unwrap();
-    let known = known.collect::<std::collections::BTreeSet<_>>();
-    let all = ports * known.len() as u64;
-    let stdout = dry("https://localhost/", all);
-    assert!(!lacks(&stdout) && lacks(&dry("https://localhost/", all + 1)), "{stdout}");
-    assert!(known.iter().all(|address| stdout.contains(&address.to_string())), "{stdout}");
-    // A label of 64 characters is no name: no resolver is asked.
-    let stdout = dry(&format!("https://{}.test/", "a".repeat(64)), ports + 1);
-    assert!(stdout.contains("NOT FOUND") && stdout.contains("one address") && lacks(&stdout), "{stdout}");
 }
 
 /// The rows of a CSV file, each with as many cells as the header.

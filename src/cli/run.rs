@@ -38,7 +38,12 @@ Examples:
   shakedown run https://localhost:8443/ --ca ca.pem --resumption 0.8 --requests-per-connection 10
       an authority of your own; four of five connections resume a session
 
-Exit codes: 0 valid; 2 wrong usage; 3 INVALID, interrupted or aborted; 4 nothing could be run.";
+Values:
+  TIME  a number with its unit, h, m (or min), s, ms, us or ns: 30s, 1m30s, 250ms
+  RATE  2000/s, 1.5k/s, 600/min        SIZE  512, 16KiB, 1MiB, 10MB
+
+Exit codes: 0 valid; 2 wrong usage; 3 INVALID, interrupted or aborted; 4 nothing could be run, or with --dry-run: something that the plan
+needs is missing, or will surely not fit.";
 
 /// One load run against an HTTPS endpoint
 #[derive(Debug, Args)]
@@ -52,7 +57,7 @@ pub(super) struct RunArgs {
     tls: TlsArgs,
     #[command(flatten)]
     output: OutputArgs,
-    /// Shows the plan as understood, and what will not fit; looks up the name, and sends nothing to the target
+    /// Shows the plan as understood, what is missing and what will not fit; looks up the name, and sends nothing to the target
     #[arg(long, conflicts_with = "json", help_heading = None::<&str>)]
     dry_run: bool,
     #[command(flatten)]
@@ -61,12 +66,22 @@ pub(super) struct RunArgs {
 
 impl RunArgs {
     fn plan(&self) -> Result<RunPlan, Failed> {
-        Ok(RunPlan {
+        let plan = RunPlan {
             target: load::target(&self.request)?,
             request: load::request(&self.request)?,
             tls: load::tls_plan(&self.tls)?,
             load: load::load_plan(&self.load)?,
-        })
+        };
+        if plan.tls.resumption.share() > 0.0 && plan.load.requests_per_connection() == RequestsPerConnection::Unlimited
+        {
+            let text = format!(
+                "--resumption is of new connections, and with any number of requests on each there are few: those that are opened at \
+                 the start ({}), and one for each that the server ends; add --requests-per-connection N",
+                plan.load.connections()
+            );
+            output::warn(&text);
+        }
+        Ok(plan)
     }
 }
 
@@ -76,7 +91,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<ExitCode, Failed> {
     // A limit that cannot be raised is judged as it is.
     let _ = limits::raise_nofile();
     if args.dry_run {
-        return dry_run::execute(&plan);
+        return dry_run::execute(&plan, &args.output);
     }
     let material = ClientMaterial::load(&plan.tls).map_err(Failed::could_not_run)?;
     let folder = output::folder(&args.output, "run", &plan.target.url.endpoint.host.to_string())?;

@@ -9,7 +9,7 @@ pub mod csv;
 #[cfg(test)]
 mod golden;
 mod latency;
-mod layout;
+pub(crate) mod layout;
 pub mod suites;
 pub mod text;
 pub mod trial;
