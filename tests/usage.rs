@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use common::server::{Answer, Server};
-use common::{Refusal, binary, names_in, refuse, start};
+use common::{Refusal, binary, names_in, refuse, start, unwrapped};
 use tempfile::TempDir;
 
 /// Nothing listens here: what is refused before it is sent need not find anything.
@@ -282,6 +282,42 @@ fn a_run_leaves_its_document_and_its_tables() {
     }
     let again = binary().args(["report"]).arg(ended.out()).output().unwrap();
     assert!(again.status.success() && !again.stdout.is_empty());
+}
+
+#[test]
+fn a_valid_run_in_which_all_failed_says_so_beside_the_verdict() {
+    let server = Server::start(|_| Answer::Send(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n".to_vec()));
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = binary();
+    let ended = command.args(["run", &server.url(), "--insecure"]).args(QUICK).arg("--out").arg(folder.path()).output();
+    let stdout = unwrapped(&String::from_utf8(ended.unwrap().stdout).unwrap());
+    let told =
+        ["VALID but 100 % of the requests failed: status: 503 ", "INVALID do not rely on these figures (100 % of the "];
+    assert!(told.iter().any(|start| stdout.starts_with(start)), "{stdout}");
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = binary();
+    command.args(["run", &server.url(), "--insecure", "--quiet"]).args(QUICK).arg("--out").arg(folder.path());
+    let ended = command.output().unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    let start = if ended.status.success() { "warning: no_success: none of the 50 attempted" } else { "INVALID: " };
+    assert!(stderr.starts_with(start) && stderr.lines().count() == 1, "{stderr}");
+}
+
+#[test]
+fn a_servers_process_that_ends_early_is_told() {
+    let process = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let pid = process.id().to_string();
+    let running = std::sync::Mutex::new(Some(process));
+    let server = Server::start(move |_| {
+        if let Some(mut process) = running.lock().unwrap().take() {
+            process.kill().and_then(|()| process.wait()).unwrap();
+        }
+        Answer::ok()
+    });
+    let document = start(&server, &[&QUICK[..], &["--server-pid", &pid]].concat()).wait().document();
+    let told = document.verdict.warnings.iter().find(|warning| warning.code == "server_cpu");
+    assert!(told.is_some_and(|warning| warning.text.contains(&format!("did pid {pid} run"))), "{told:?}");
+    assert!(document.server.is_none());
 }
 
 /// Without the summary, stderr has one line that says why a run is INVALID, and nothing else.

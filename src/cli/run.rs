@@ -145,11 +145,15 @@ fn conclude(args: &RunArgs, document: &RunDocument, folder: &ResultsFolder) -> R
         })?;
     }
     let verdict = &document.verdict;
+    // Where the summary that says so is not shown, the exit code needs a word.
+    let unseen = args.output.json || args.output.quiet;
     if verdict.valid {
+        if let Some(warning) = verdict.warnings.iter().find(|warning| unseen && warning.code == "no_success") {
+            output::warn(&format!("{}: {}", warning.code, warning.text));
+        }
         return Ok(ExitCode::SUCCESS);
     }
-    // Where the summary that says so is not shown, the exit code needs a word.
-    if args.output.json || args.output.quiet {
+    if unseen {
         eprintln!("{}", one_line(&invalid(&verdict.reasons)));
     }
     Ok(ExitCode::from(INCONCLUSIVE))

@@ -8,6 +8,7 @@ pub mod crypto;
 pub mod csv;
 #[cfg(test)]
 mod golden;
+mod headline;
 mod latency;
 pub(crate) mod layout;
 pub mod suites;
