@@ -98,6 +98,9 @@ fn every_command_refuses_in_one_line() {
         (&["help", "bogus"], 2, &["'bogus' is no command"]),
         (&[URL], 2, &["`shakedown run https://127.0.0.1:1/`"]),
         (&["--bogus"], 2, &["--bogus is not an option of `shakedown`"]),
+        (&["serve", "--rate", "5"], 2, &["--rate is not an option of `shakedown serve`; it is one of `shakedown run`"]),
+        (&["serve", "--conections", "5"], 2, &["did you mean --connections of `shakedown run`?"]),
+        (&["crypto", "--server-pid", "5"], 2, &["it is one of `shakedown run` and `shakedown suites`"]),
         (&["--json", "run", URL], 2, &["--json stands before the command", "`shakedown run … --json`"]),
         (&["run", URL, "--rate", "--method", "GET"], 2, &["--rate needs a value, and --method is none"]),
         (&["report"], 2, &["<DOC> is missing"]),
@@ -167,7 +170,10 @@ fn what_cannot_be_reached_is_said_once() {
     assert_refused(&[URL, "--insecure", "--ipv6"], 4, &["resolve", "127.0.0.1"]);
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let closed = format!("https://127.0.0.1:{port}/");
-    assert_refused(&[&closed, "--insecure"], 4, &[&closed, "connect_refused"]);
+    let way_out = format!("error: {closed}: no TLS connection could be made: connect_refused; nothing listens there");
+    assert_refused(&[&closed, "--insecure"], 4, &[&way_out]);
+    let named = format!("https://localhost:{port}/");
+    assert_refused(&[&named, "--insecure", "--ipv4"], 4, &[&format!("{named} at 127.0.0.1:{port}: ")]);
     assert_refused(&[&closed, "--insecure", "--rate", "10", "-c", "3"], 4, &["connect_refused"]);
     assert_refused(&[&closed, "--insecure", "--json"], 4, &["connect_refused"]);
 }
@@ -219,8 +225,13 @@ fn files_that_do_not_serve_are_named() {
 fn a_server_that_is_not_trusted_is_not_loaded() {
     let (server, other) = (Server::start(|_| Answer::ok()), Server::start(|_| Answer::ok()));
     let ca = other.ca();
-    assert_refused(&[&server.url(), "--ca", ca.to_str().unwrap()], 4, &["certificate"]);
-    assert_refused(&[&server.url()], 4, &["certificate"]);
+    let ca = ca.to_str().unwrap();
+    assert_refused(
+        &[&server.url(), "--ca", ca],
+        4,
+        &["certificate", &format!("no certificate in {ca} vouches for it")],
+    );
+    assert_refused(&[&server.url()], 4, &["certificate", "--ca FILE"]);
     assert_eq!(server.seen(), 0);
 }
 
@@ -244,6 +255,14 @@ fn a_place_that_cannot_be_written_to_is_found_before_anything_is_sent() {
     }
     assert_eq!((names_in(folder.path()), fs::read_to_string(&file).unwrap()), (vec!["file".into()], "precious".into()));
     assert_eq!(server.seen(), 0);
+}
+
+#[test]
+fn help_of_help_is_help() {
+    for args in [&["help", "--help"][..], &["help", "run", "-h"]] {
+        let Refusal { code, stdout, stderr } = refuse(args);
+        assert_eq!((code, stderr.as_str(), stdout.contains("Usage: shakedown")), (Some(0), "", true), "{args:?}");
+    }
 }
 
 /// The rows of a CSV file, each with as many cells as the header.

@@ -6,6 +6,7 @@ mod compare;
 mod crypto;
 mod dry_run;
 mod exit;
+mod hint;
 mod load;
 mod output;
 mod progress;
@@ -18,6 +19,7 @@ mod suites;
 mod trial;
 mod usage;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -55,9 +57,18 @@ enum Command {
     Report(report::ReportArgs),
 }
 
+/// The command line; `help --help` asks for no more than `help`.
+fn arguments() -> Vec<OsString> {
+    let mut words: Vec<_> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|command| command == "help") {
+        words.retain(|word| word != "--help" && word != "-h");
+    }
+    words
+}
+
 /// Parses the process's arguments, does what they ask for, and says how it went.
 pub fn main() -> ExitCode {
-    let Cli { command, trial } = match Cli::try_parse() {
+    let Cli { command, trial } = match Cli::try_parse_from(arguments()) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
             let typed: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();

@@ -8,7 +8,7 @@ use super::args::{LoadArgs, OutputArgs, RequestArgs, ServerArgs, TlsArgs};
 use super::exit::{Failed, INCONCLUSIVE, one_line};
 use super::progress::Progress;
 use super::server_process::{ServerProcess, are_apart};
-use super::{dry_run, load, output, signals};
+use super::{dry_run, hint, load, output, signals};
 use crate::engine::Addresses;
 use crate::experiment::run::Surroundings;
 use crate::host::limits;
@@ -127,7 +127,7 @@ fn load_and_write(
     let mut progress = Progress::new(plan, !quiet);
     let result = experiment::run::run(plan, &around, &mut |event| progress.observe(&event));
     progress.finish();
-    let document = result.map_err(|error| Failed::could_not_run(format!("{}: {error}", plan.target.url.text)))?;
+    let document = result.map_err(|error| hint::cannot_run(&plan.target, &plan.tls.trust, &addresses, &error))?;
     if let Some(why) = material.key_log_failure() {
         output::warn(&format!("--key-log: {why}"));
     }
