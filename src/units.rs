@@ -121,7 +121,12 @@ impl fmt::Display for ByteCount {
 /// # Errors
 /// A [`UnitError`] when the text is not a sequence of numbers with units, or exceeds 1000 hours.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
-    let error = || UnitError::new(text, "a time such as 30s, 1m30s, 250ms or 20us");
+    let error = || {
+        UnitError::new(
+            text,
+            "a time with its unit (h, m or min, s, ms, us, ns), such as 30s, 1m30s or 250ms, and at most 1000h",
+        )
+    };
     let mut rest = text.trim();
     if rest == "0" {
         return Ok(Duration::ZERO);
@@ -303,15 +308,23 @@ mod tests {
 
     #[test]
     fn durations_need_a_unit_and_survive_a_round_trip() {
-        for (text, ms) in
-            [("30s", 30_000), ("1m30s", 90_000), ("250ms", 250), ("0", 0), ("1.5s", 1500), ("2h", 7_200_000)]
-        {
+        for (text, ms) in [
+            ("30s", 30_000),
+            ("1m30s", 90_000),
+            ("250ms", 250),
+            ("0", 0),
+            ("1.5s", 1500),
+            ("1500ms", 1500),
+            ("2h", 7_200_000),
+            ("120m", 7_200_000),
+        ] {
             let parsed = parse_duration(text).unwrap();
             assert_eq!(parsed, Duration::from_millis(ms), "{text}");
             assert_eq!(parse_duration(&duration(parsed)).unwrap(), parsed, "{text}");
         }
         for text in ["", "30", "s", "1 fortnight", "30s5", "-1s", "1001h"] {
-            assert!(parse_duration(text).is_err(), "{text}");
+            let error = parse_duration(text).unwrap_err().to_string();
+            assert!(error.contains("h, m or min, s, ms, us, ns"), "{error}");
         }
     }
 

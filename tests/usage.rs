@@ -8,28 +8,11 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use common::server::{Answer, Server};
-use common::{binary, names_in, start};
+use common::{Refusal, binary, names_in, refuse, start, unwrapped};
 use tempfile::TempDir;
 
 /// Nothing listens here: what is refused before it is sent need not find anything.
 const URL: &str = "https://127.0.0.1:1/";
-
-/// What the binary did when it was asked for something that cannot be.
-struct Refusal {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-/// Runs the binary with `args`, in a folder of its own where it leaves nothing.
-fn refuse(args: &[&str]) -> Refusal {
-    let folder = tempfile::tempdir().unwrap();
-    let ended = binary().current_dir(folder.path()).args(args).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    let refusal = Refusal { code: ended.status.code(), stdout: text(ended.stdout), stderr: text(ended.stderr) };
-    assert_eq!(names_in(folder.path()), [""; 0], "{args:?} left something behind");
-    refusal
-}
 
 /// `args` end with `code`, one line of error that holds all of `parts`, and no word on stdout.
 fn assert_refused_by(args: &[&str], code: i32, parts: &[&str]) {
@@ -115,6 +98,9 @@ fn every_command_refuses_in_one_line() {
         (&["help", "bogus"], 2, &["'bogus' is no command"]),
         (&[URL], 2, &["`shakedown run https://127.0.0.1:1/`"]),
         (&["--bogus"], 2, &["--bogus is not an option of `shakedown`"]),
+        (&["serve", "--rate", "5"], 2, &["--rate is not an option of `shakedown serve`; it is one of `shakedown run`"]),
+        (&["serve", "--conections", "5"], 2, &["did you mean --connections of `shakedown run`?"]),
+        (&["crypto", "--server-pid", "5"], 2, &["it is one of `shakedown run` and `shakedown suites`"]),
         (&["--json", "run", URL], 2, &["--json stands before the command", "`shakedown run … --json`"]),
         (&["suites", URL, "--duration", "5s"], 2, &["--duration is not an option of `shakedown suites`", "--trial"]),
         (&["suites", URL, "--warmup", "5s"], 2, &["--warmup", "a fifth of --trial"]),
@@ -133,7 +119,11 @@ fn every_command_refuses_in_one_line() {
         (&["serve", "--threads", "0"], 2, &["--threads '0'", "from 1 on"]),
         (&["serve", "--threads", "2000"], 2, &["--threads 2000", "between 1 and 1024"]),
         (&["serve", "--listen", "here"], 2, &["--listen 'here'", "127.0.0.1:8443"]),
-        (&["serve", "--listen", "203.0.113.9:0"], 4, &["--listen", "203.0.113.9:0", "Cannot assign"]),
+        (
+            &["serve", "--listen", "203.0.113.9:0"],
+            4,
+            &["--listen", "203.0.113.9:0", "no address of this machine: 0.0.0.0:0"],
+        ),
         (&["serve", "--listen", "127.0.0.1:0", "--name", "bücher"], 2, &["--name bücher", "DNS names"]),
         (&["serve", "--listen", "127.0.0.1:0", "--write-ca", "a/ca.pem"], 4, &["--write-ca", "a/ca.pem: No such file"]),
     ] {
@@ -174,6 +164,7 @@ fn contradictions_name_both_sides() {
         (&["--body", "x", "--body-size", "3"], &["--body", "--body-size"]),
         (&["--ipv4", "--ipv6"], &["--ipv4", "--ipv6"]),
         (&["--dry-run", "--json"], &["--dry-run contradicts --json"]),
+        (&["--spin", "20us"], &["--spin", "--rate"]),
         (&["--source-ip", "127.0.0.1,::1"], &["--source-ip", "one family"]),
         (&["--source-ip", "::1"], &["--source-ip", "families differ"]),
     ] {
@@ -189,7 +180,10 @@ fn what_cannot_be_reached_is_said_once() {
     assert_refused(&[URL, "--insecure", "--ipv6"], 4, &["resolve", "127.0.0.1"]);
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let closed = format!("https://127.0.0.1:{port}/");
-    assert_refused(&[&closed, "--insecure"], 4, &[&closed, "connect_refused"]);
+    let way_out = format!("error: {closed}: no TLS connection could be made: connect_refused; nothing listens there");
+    assert_refused(&[&closed, "--insecure"], 4, &[&way_out]);
+    let named = format!("https://localhost:{port}/");
+    assert_refused(&[&named, "--insecure", "--ipv4"], 4, &[&format!("{named} at 127.0.0.1:{port}: ")]);
     assert_refused(&[&closed, "--insecure", "--rate", "10", "-c", "3"], 4, &["connect_refused"]);
     assert_refused(&[&closed, "--insecure", "--json"], 4, &["connect_refused"]);
 }
@@ -241,8 +235,13 @@ fn files_that_do_not_serve_are_named() {
 fn a_server_that_is_not_trusted_is_not_loaded() {
     let (server, other) = (Server::start(|_| Answer::ok()), Server::start(|_| Answer::ok()));
     let ca = other.ca();
-    assert_refused(&[&server.url(), "--ca", ca.to_str().unwrap()], 4, &["certificate"]);
-    assert_refused(&[&server.url()], 4, &["certificate"]);
+    let ca = ca.to_str().unwrap();
+    assert_refused(
+        &[&server.url(), "--ca", ca],
+        4,
+        &["certificate", &format!("no certificate in {ca} vouches for it")],
+    );
+    assert_refused(&[&server.url()], 4, &["certificate", "--ca FILE"]);
     assert_eq!(server.seen(), 0);
 }
 
@@ -269,55 +268,11 @@ fn a_place_that_cannot_be_written_to_is_found_before_anything_is_sent() {
 }
 
 #[test]
-fn a_dry_run_sends_nothing_and_writes_nothing() {
-    let accepted = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let seen = std::sync::Arc::clone(&accepted);
-    let on_accept = move |_, _: &mut std::net::TcpStream| {
-        seen.store(true, std::sync::atomic::Ordering::SeqCst);
-        true
-    };
-    let server = Server::start_with(|_| Answer::ok(), on_accept);
-    let args = [&server.url(), "--insecure", "--dry-run", "--rate", "77/s", "-c", "12"];
-    let Refusal { code, stdout, stderr } = refuse(&[&["run"], &args[..]].concat());
-    assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    assert!(stdout.starts_with("NOT VERIFIED  --insecure"), "{stdout}");
-    assert!(stdout.contains("77/s") && stdout.contains("12 connections") && stdout.contains(&server.url()), "{stdout}");
-    let args =
-        [&server.url(), "--insecure", "--dry-run", "--cert-type", "rsa", "--size", "1KiB", "--rounds", "5", "-c", "12"];
-    let Refusal { code, stdout, stderr } = refuse(&[&["suites"], &args[..]].concat());
-    assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    // Six arms and a control under five workloads, in eleven runs each.
-    for part in ["NOT VERIFIED  --insecure", "385 runs of 35 rows", "12 connections", &server.url(), "\nfits "] {
-        assert!(stdout.contains(part), "'{part}' is not in: {stdout}");
+fn help_of_help_is_help() {
+    for args in [&["help", "--help"][..], &["help", "run", "-h"]] {
+        let Refusal { code, stdout, stderr } = refuse(args);
+        assert_eq!((code, stderr.as_str(), stdout.contains("Usage: shakedown")), (Some(0), "", true), "{args:?}");
     }
-    std::thread::sleep(std::time::Duration::from_millis(50));
-    assert!(!accepted.load(std::sync::atomic::Ordering::SeqCst), "something was connected to");
-}
-
-#[test]
-fn a_dry_run_counts_the_ports_of_every_address_and_goes_on_without_any() {
-    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
-    let ends: Vec<u64> = range.split_whitespace().map(|end| end.parse().unwrap()).collect();
-    let ports = ends[1] - ends[0] + 1;
-    let dry = |url: &str, connections: u64| {
-        let refusal = refuse(&["run", url, "--dry-run", "-c", &connections.to_string()]);
-        assert_eq!((refusal.code, refusal.stderr.as_str()), (Some(0), ""), "{url}");
-        refusal.stdout
-    };
-    let lacks = |stdout: &str| stdout.contains("local ports, but the range");
-    let of_suites = refuse(&["suites", "https://127.0.0.1/", "--dry-run", "-c", &(ports + 1).to_string()]).stdout;
-    assert_eq!(of_suites.matches("local ports, but the range").count(), 1, "{of_suites}");
-    assert!(lacks(&dry("https://127.0.0.1/", ports + 1)) && !lacks(&dry("https://127.0.0.1/", ports)));
-    // As many as the resolver knows here: one or two.
-    let known = std::net::ToSocketAddrs::to_socket_addrs(&("localhost", 443)).unwrap();
-    let known = known.collect::<std::collections::BTreeSet<_>>();
-    let all = ports * known.len() as u64;
-    let stdout = dry("https://localhost/", all);
-    assert!(!lacks(&stdout) && lacks(&dry("https://localhost/", all + 1)), "{stdout}");
-    assert!(known.iter().all(|address| stdout.contains(&address.to_string())), "{stdout}");
-    // A label of 64 characters is no name: no resolver is asked.
-    let stdout = dry(&format!("https://{}.test/", "a".repeat(64)), ports + 1);
-    assert!(stdout.contains("NOT FOUND") && stdout.contains("one address") && lacks(&stdout), "{stdout}");
 }
 
 /// The rows of a CSV file, each with as many cells as the header.
@@ -356,6 +311,42 @@ fn a_run_leaves_its_document_and_its_tables() {
     }
     let again = binary().args(["report"]).arg(ended.out()).output().unwrap();
     assert!(again.status.success() && !again.stdout.is_empty());
+}
+
+#[test]
+fn a_valid_run_in_which_all_failed_says_so_beside_the_verdict() {
+    let server = Server::start(|_| Answer::Send(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n".to_vec()));
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = binary();
+    let ended = command.args(["run", &server.url(), "--insecure"]).args(QUICK).arg("--out").arg(folder.path()).output();
+    let stdout = unwrapped(&String::from_utf8(ended.unwrap().stdout).unwrap());
+    let told =
+        ["VALID but 100 % of the requests failed: status: 503 ", "INVALID do not rely on these figures (100 % of the "];
+    assert!(told.iter().any(|start| stdout.starts_with(start)), "{stdout}");
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = binary();
+    command.args(["run", &server.url(), "--insecure", "--quiet"]).args(QUICK).arg("--out").arg(folder.path());
+    let ended = command.output().unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    let start = if ended.status.success() { "warning: no_success: none of the 50 attempted" } else { "INVALID: " };
+    assert!(stderr.starts_with(start) && stderr.lines().count() == 1, "{stderr}");
+}
+
+#[test]
+fn a_servers_process_that_ends_early_is_told() {
+    let process = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let pid = process.id().to_string();
+    let running = std::sync::Mutex::new(Some(process));
+    let server = Server::start(move |_| {
+        if let Some(mut process) = running.lock().unwrap().take() {
+            process.kill().and_then(|()| process.wait()).unwrap();
+        }
+        Answer::ok()
+    });
+    let document = start(&server, &[&QUICK[..], &["--server-pid", &pid]].concat()).wait().document();
+    let told = document.verdict.warnings.iter().find(|warning| warning.code == "server_cpu");
+    assert!(told.is_some_and(|warning| warning.text.contains(&format!("did pid {pid} run"))), "{told:?}");
+    assert!(document.server.is_none());
 }
 
 /// Without the summary, stderr has one line that says why a run is INVALID, and nothing else.

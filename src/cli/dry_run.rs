@@ -1,11 +1,11 @@
-//! `--dry-run`: the plan as understood, and what will not fit. The target's name is looked up; nothing is sent to it. Here is that of
-//! `shakedown run`, and what those of other commands share with it.
+//! `--dry-run`: the plan as understood, and what will not fit. Files are read and the target's name is looked up; nothing is sent to it, and
+//! nothing is written. Here is that of `shakedown run`, and what those of other commands share with it.
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::exit::{Failed, one_line};
+use super::args::OutputArgs;
+use super::exit::Failed;
 use super::{output, run};
 use crate::engine::Addresses;
 use crate::host::preflight::Shortfall;
@@ -15,20 +15,32 @@ use crate::model::request::RequestPlan;
 use crate::model::suite::Suite;
 use crate::model::target::{Host, Target};
 use crate::model::tls::{TlsPlan, Trust, Verify};
+use crate::report::layout::Page;
+use crate::tls::config::ClientMaterial;
 use crate::units;
 
-pub(super) fn execute(plan: &RunPlan) -> Result<ExitCode, Failed> {
+/// Shows `plan`, and ends as the run would where it is sure not to start or not to fit.
+pub(super) fn execute(plan: &RunPlan, out: &OutputArgs) -> Result<ExitCode, Failed> {
     let mut page = Page::default();
     describe(plan, &mut page);
-    finish(page, &plan.target, |destinations| run::shortfalls(plan, destinations))
+    finish(page, &plan.target, unusable(&plan.tls, out), |destinations| run::shortfalls(plan, destinations))
 }
 
-/// Adds where the target is and what will not fit, which depends on the number of its addresses, and prints the page.
+/// The files of `tls` and the folder of `out` that cannot be used.
+pub(super) fn unusable(tls: &TlsPlan, out: &OutputArgs) -> Vec<Failed> {
+    let files = ClientMaterial::obstacles(tls).into_iter().map(Failed::could_not_run);
+    files.chain(output::check_folder(out).err()).collect()
+}
+
+/// Adds where the target is, what is `unusable` and what will not fit, which depends on the number of the target's addresses; prints the page, and
+/// ends as the command would where it is sure not to start or not to fit.
 pub(super) fn finish(
     mut page: Page,
     target: &Target,
+    unusable: Vec<Failed>,
     shortfalls: impl Fn(usize) -> Vec<Shortfall>,
 ) -> Result<ExitCode, Failed> {
+    let mut obstacles = Vec::new();
     // Without an address the rest of the plan can be judged all the same.
     let destinations = match Addresses::look_up(target) {
         Ok(found) => {
@@ -40,29 +52,30 @@ pub(super) fn finish(
         }
         Err(failure) => {
             page.line("addresses", &format!("NOT FOUND: {failure}; what follows counts with one address"));
+            obstacles.push(Failed::could_not_run(failure));
             1
         }
     };
+    for failed in unusable {
+        page.line("NOT USABLE", failed.message());
+        obstacles.push(failed);
+    }
     let shortfalls = shortfalls(destinations);
     for shortfall in &shortfalls {
-        page.line(if shortfall.certain { "will not fit" } else { "may not fit" }, &shortfall.text);
+        page.line(if shortfall.certain { "WILL NOT FIT" } else { "may not fit" }, &shortfall.text);
     }
     if shortfalls.is_empty() {
         page.line("fits", "ports, descriptors and memory suffice");
     }
-    output::print(|out| out.write_all(page.0.as_bytes()))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Labels with text beside them.
-#[derive(Default)]
-pub(super) struct Page(String);
-
-impl Page {
-    pub(super) fn line(&mut self, label: &str, text: &str) {
-        // Writing to a String does not fail.
-        let _ = writeln!(self.0, "{label:<14}{}", one_line(text));
-    }
+    let certain = shortfalls.into_iter().filter(|shortfall| shortfall.certain);
+    obstacles.extend(certain.map(|shortfall| Failed::could_not_run(shortfall.text)));
+    output::print(|out| out.write_all(page.finish().as_bytes()))?;
+    let more = match obstacles.len() {
+        0 => return Ok(ExitCode::SUCCESS),
+        1 => "this cannot be run as planned".to_owned(),
+        n => format!("this cannot be run as planned, for {n} reasons; the first"),
+    };
+    Err(obstacles.swap_remove(0).within(&more))
 }
 
 fn describe(plan: &RunPlan, page: &mut Page) {

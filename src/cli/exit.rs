@@ -36,6 +36,21 @@ impl Failed {
         Self::CouldNotRun(message.to_string())
     }
 
+    /// What went wrong.
+    pub(super) fn message(&self) -> &str {
+        match self {
+            Self::Usage(message) | Self::CouldNotRun(message) => message,
+        }
+    }
+
+    /// The same failure, with what it is a failure of before it.
+    pub(super) fn within(self, what: &str) -> Self {
+        match self {
+            Self::Usage(message) => Self::Usage(format!("{what}: {message}")),
+            Self::CouldNotRun(message) => Self::CouldNotRun(format!("{what}: {message}")),
+        }
+    }
+
     /// Says on stderr what went wrong, and gives the exit code.
     pub(super) fn tell(self) -> ExitCode {
         let (message, code) = match self {

@@ -52,7 +52,14 @@ pub(super) fn load_plan(args: &LoadArgs, defaults: LoadChoice) -> Result<LoadPla
         spin: args.spin,
         ..pool(&args.pool)
     };
-    LoadPlan::new(choice.or(defaults), cores(), fresh_seed()).map_err(Failed::usage)
+    let plan = LoadPlan::new(choice.or(defaults), cores(), fresh_seed()).map_err(Failed::usage)?;
+    if let Some(asked) = args.pool.threads.filter(|asked| asked.get() > plan.threads()) {
+        let (n, connections) = (plan.threads(), plan.connections());
+        output::warn(&format!(
+            "--threads {asked}: {n} will run, since there are no more --connections than {connections}"
+        ));
+    }
+    Ok(plan)
 }
 
 /// What is chosen of the connections, and nothing else.

@@ -7,6 +7,7 @@ mod compare;
 mod crypto;
 mod dry_run;
 mod exit;
+mod hint;
 mod load;
 mod output;
 mod policy_check;
@@ -21,6 +22,7 @@ mod suites;
 mod trial;
 mod usage;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -62,9 +64,18 @@ enum Command {
     Report(report::ReportArgs),
 }
 
+/// The command line; `help --help` asks for no more than `help`.
+fn arguments() -> Vec<OsString> {
+    let mut words: Vec<_> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|command| command == "help") {
+        words.retain(|word| word != "--help" && word != "-h");
+    }
+    words
+}
+
 /// Parses the process's arguments, does what they ask for, and says how it went.
 pub fn main() -> ExitCode {
-    let Cli { command, trial } = match Cli::try_parse() {
+    let Cli { command, trial } = match Cli::try_parse_from(arguments()) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
             let typed: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();

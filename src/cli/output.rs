@@ -21,10 +21,24 @@ pub(super) fn folder(args: &OutputArgs, command: &str, host: &str) -> Result<Res
         Some(path) => ResultsFolder::create(path, args.overwrite),
         None => ResultsFolder::create_default(Path::new(RESULTS), OffsetDateTime::now_utc(), command, host),
     };
-    created.map_err(|error| match error {
+    created.map_err(|error| unusable(&error))
+}
+
+/// Whether [`folder`] would be had, as far as can be told without creating it.
+pub(super) fn check_folder(args: &OutputArgs) -> Result<(), Failed> {
+    let checked = match &args.out {
+        Some(path) => ResultsFolder::check(path, args.overwrite),
+        // What it holds does not matter: a new folder is made in it.
+        None => ResultsFolder::check(Path::new(RESULTS), true),
+    };
+    checked.map_err(|error| unusable(&error))
+}
+
+fn unusable(error: &FolderError) -> Failed {
+    match error {
         FolderError::NotEmpty { .. } | FolderError::NotAFolder { .. } => Failed::usage(format!("--out: {error}")),
         FolderError::Io { .. } => Failed::could_not_run(error),
-    })
+    }
 }
 
 /// Writes a run's document and its CSV files.

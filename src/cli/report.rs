@@ -17,18 +17,18 @@ use crate::report;
 enum Format {
     /// The summary for people
     Text,
-    /// summary.csv: one row for the run; of a trial, suites.csv: a row for each suite and workload
+    /// The table of its command: summary.csv of run, suites.csv of suites and of the trial, crypto.csv, compare.csv
     Csv,
-    /// series.csv: one row for each second
+    /// Of run only: series.csv, a row for each second
     CsvSeries,
-    /// quantiles.csv: one row for each quantile of each latency
+    /// Of run only: quantiles.csv, a row for each quantile of each latency
     CsvQuantiles,
 }
 
 /// A result rendered again, as text or CSV, without a rerun
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// A results folder, or the result.json in it
+    /// A results folder of run, suites, crypto, compare or the trial, or the result.json in it
     #[arg(value_name = "DOC")]
     document: PathBuf,
     /// What to print

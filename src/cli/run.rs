@@ -9,7 +9,7 @@ use super::exit::{Failed, INCONCLUSIVE, one_line};
 use super::policy_check::{self, ProfileArgs};
 use super::progress::Progress;
 use super::server_process::{ServerProcess, are_apart};
-use super::{dry_run, load, output, signals};
+use super::{dry_run, hint, load, output, signals};
 use crate::engine::Addresses;
 use crate::experiment::audit::label;
 use crate::experiment::run::Surroundings;
@@ -43,7 +43,12 @@ Examples:
   shakedown run https://localhost:8443/ --ca ca.pem --resumption 0.8 --requests-per-connection 10
       an authority of your own; four of five connections resume a session
 
-Exit codes: 0 valid; 2 wrong usage; 3 INVALID, interrupted or aborted; 4 nothing could be run.";
+Values:
+  TIME  a number with its unit, h, m (or min), s, ms, us or ns: 30s, 1m30s, 250ms
+  RATE  2000/s, 1.5k/s, 600/min        SIZE  512, 16KiB, 1MiB, 10MB
+
+Exit codes: 0 valid; 2 wrong usage; 3 INVALID, interrupted or aborted; 4 nothing could be run, or with --dry-run: something that the plan
+needs is missing, or will surely not fit.";
 
 /// One load run against an HTTPS endpoint
 #[derive(Debug, Args)]
@@ -62,7 +67,7 @@ pub(super) struct RunArgs {
     profile: ProfileArgs,
     #[command(flatten)]
     output: OutputArgs,
-    /// Shows the plan as understood, and what will not fit; looks up the name, and sends nothing to the target
+    /// Shows the plan as understood, what is missing and what will not fit; looks up the name, and sends nothing to the target
     #[arg(long, conflicts_with = "json", help_heading = None::<&str>)]
     dry_run: bool,
     #[command(flatten)]
@@ -73,12 +78,22 @@ impl RunArgs {
     fn plan(&self, profile: Option<&Profile>) -> Result<RunPlan, Failed> {
         let mut tls = load::tls_plan(&self.tls)?;
         tls.resumption = self.resumption;
-        Ok(RunPlan {
+        let plan = RunPlan {
             target: load::target(&self.request)?,
             request: load::request(&self.request)?,
             tls,
             load: load::load_plan(&self.load, profile.map(|profile| profile.load.clone()).unwrap_or_default())?,
-        })
+        };
+        if plan.tls.resumption.share() > 0.0 && plan.load.requests_per_connection() == RequestsPerConnection::Unlimited
+        {
+            let text = format!(
+                "--resumption is of new connections, and with any number of requests on each there are few: those that are opened at \
+                 the start ({}), and one for each that the server ends; add --requests-per-connection N",
+                plan.load.connections()
+            );
+            output::warn(&text);
+        }
+        Ok(plan)
     }
 }
 
@@ -89,7 +104,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<ExitCode, Failed> {
     // A limit that cannot be raised is judged as it is.
     let _ = limits::raise_nofile();
     if args.dry_run {
-        return dry_run::execute(&plan);
+        return dry_run::execute(&plan, &args.output);
     }
     let material = ClientMaterial::load(&plan.tls).map_err(Failed::could_not_run)?;
     let folder = output::folder(&args.output, "run", &plan.target.url.endpoint.host.to_string())?;
@@ -128,7 +143,7 @@ fn load_and_write(
     let mut progress = Progress::new(plan, !quiet);
     let result = experiment::run::run(plan, &around, &mut |event| progress.observe(&event));
     progress.finish();
-    let mut document = result.map_err(|error| Failed::could_not_run(format!("{}: {error}", plan.target.url.text)))?;
+    let mut document = result.map_err(|error| hint::cannot_run(&plan.target, &plan.tls.trust, &addresses, &error))?;
     if let Some((policy, check)) = checked {
         label::run(&mut document, policy, check);
     }
@@ -149,11 +164,15 @@ fn conclude(args: &RunArgs, document: &RunDocument, folder: &ResultsFolder) -> R
         })?;
     }
     let verdict = &document.verdict;
+    // Where the summary that says so is not shown, the exit code needs a word.
+    let unseen = args.output.json || args.output.quiet;
     if verdict.valid {
+        if let Some(warning) = verdict.warnings.iter().find(|warning| unseen && warning.code == "no_success") {
+            output::warn(&format!("{}: {}", warning.code, warning.text));
+        }
         return Ok(ExitCode::SUCCESS);
     }
-    // Where the summary that says so is not shown, the exit code needs a word.
-    if args.output.json || args.output.quiet {
+    if unseen {
         eprintln!("{}", one_line(&invalid(&verdict.reasons)));
     }
     Ok(ExitCode::from(INCONCLUSIVE))

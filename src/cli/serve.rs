@@ -112,13 +112,29 @@ fn greet(addr: SocketAddr, ca: Option<&Path>, out: &mut dyn Write) -> std::io::R
 /// Why the endpoint could not be started, with the option that asked for it.
 fn refused(args: &ServeArgs, error: &TargetError) -> Failed {
     match error {
-        TargetError::Listen { .. } => Failed::could_not_run(format!("--listen: {error}; another port may be free")),
+        TargetError::Listen { addr, source } => {
+            Failed::could_not_run(format!("--listen: {error}{}", listen_hint(*addr, source)))
+        }
         TargetError::Threads(n) => Failed::usage(format!("--threads {n}: {error}")),
         TargetError::Certificate(_) if !args.names.is_empty() => {
             let names = args.names.join(",");
             Failed::usage(format!("--name {names}: {error}; give DNS names in ASCII (xn--…) or IP addresses"))
         }
         _ => Failed::could_not_run(format!("cannot serve: {error}")),
+    }
+}
+
+/// The way out where the system refuses to listen.
+fn listen_hint(addr: SocketAddr, error: &std::io::Error) -> String {
+    use std::io::ErrorKind as E;
+    match error.kind() {
+        E::AddrInUse => "; another port may be free, and port 0 takes a free one".to_owned(),
+        E::AddrNotAvailable => {
+            let all = if addr.is_ipv4() { "0.0.0.0" } else { "[::]" };
+            format!("; it is no address of this machine: {all}:{} listens on all that it has", addr.port())
+        }
+        E::PermissionDenied => "; ports below 1024 are for root as a rule: take a higher one".to_owned(),
+        _ => String::new(),
     }
 }
 
@@ -187,7 +203,7 @@ mod tests {
                 kind: HandshakeKind::FullWithHrr,
                 count: 12_344,
             }],
-            failed_handshakes: vec![FailedHandshakes { cause: "connection reset".to_owned(), count: 1 }],
+            failed_handshakes: vec![FailedHandshakes { cause: "tls_alert: unknown_ca".to_owned(), count: 1 }],
             requests: 1_234_567,
             responses: 1_234_566,
             bytes_in: 1536,
@@ -200,7 +216,7 @@ mod tests {
         let expected = "\
 connections         12 345
 handshakes          12 344  full after HelloRetryRequest, TLSv1.3 TLS_AES_128_GCM_SHA256 X25519
-  failed                 1  connection reset
+  failed                 1  tls_alert: unknown_ca
 requests         1 234 567  heads received
 responses        1 234 566  sent in full
 bodies            1.50 KiB  received, 0 B sent

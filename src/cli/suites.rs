@@ -162,7 +162,7 @@ pub(super) fn execute(args: &SuitesArgs) -> Result<ExitCode, Failed> {
     // A limit that cannot be raised is judged as it is.
     let _ = limits::raise_nofile();
     if args.dry_run {
-        return dry_run::execute(&plan);
+        return dry_run::execute(&plan, &args.output);
     }
     let folder = output::folder(&args.output, "suites", &plan.target().url.endpoint.host.to_string())?;
     let policy = profile.and_then(|profile| profile.policy);

@@ -2,7 +2,13 @@
 
 use std::error::Error as _;
 
+use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::model::suite::edit_distance;
+
+/// So many letters too few, too many or other than meant are still a slip.
+const MAX_SLIPS: usize = 2;
 
 /// The sentence for `error`, which is neither help nor a version; `typed` is the whole command line.
 pub(super) fn sentence(error: &clap::Error, typed: &[String]) -> String {
@@ -17,10 +23,11 @@ pub(super) fn sentence(error: &clap::Error, typed: &[String]) -> String {
         }
         ErrorKind::InvalidValue => format!("{argument} '{value}' is not a choice{}", one_of(error)),
         ErrorKind::UnknownArgument if argument.starts_with('-') => {
-            let way_out = stand_in(&command, &argument).map_or_else(
-                || way_out(error, ContextKind::SuggestedArg, &command),
-                |stand_in| format!(": {stand_in}"),
-            );
+            let way_out = match (stand_in(&command, &argument), having(&argument).as_slice()) {
+                (Some(stand_in), _) => format!(": {stand_in}"),
+                (None, []) => way_out(error, ContextKind::SuggestedArg, &command),
+                (None, others) => format!("; it is one of {}", others.join(" and ")),
+            };
             format!("{argument} is not an option of `{command}`{way_out}")
         }
         ErrorKind::UnknownArgument => match without_value(&argument, typed) {
@@ -91,10 +98,40 @@ fn stand_in(command: &str, option: &str) -> Option<&'static str> {
 fn way_out(error: &clap::Error, kind: ContextKind, command: &str) -> String {
     let elsewhere = words(error.get(ContextKind::Suggested)).into_iter().find(|text| text.ends_with("exists"));
     match (words(error.get(kind)).as_slice(), elsewhere) {
-        ([], None) => format!("; `{command} --help` lists them"),
+        ([], None) => match similar(&words(error.get(ContextKind::InvalidArg)).join(" ")) {
+            Some((option, elsewhere)) => {
+                format!("; did you mean {option} of `{elsewhere}`? `{command} --help` lists its own")
+            }
+            None => format!("; `{command} --help` lists them"),
+        },
         ([], Some(elsewhere)) => format!("; {elsewhere}"),
         (names, _) => format!("; did you mean {}? `{command} --help` lists them all", names.join(" or ")),
     }
+}
+
+/// Every long option of every command, with the command.
+fn all_options() -> Vec<(String, String)> {
+    let all = super::Cli::command();
+    let of = |command: &clap::Command| -> Vec<_> {
+        let name = format!("{} {}", all.get_name(), command.get_name());
+        command.get_arguments().filter_map(|arg| Some((format!("--{}", arg.get_long()?), name.clone()))).collect()
+    };
+    all.get_subcommands().flat_map(of).collect()
+}
+
+/// The commands that have `option`.
+fn having(option: &str) -> Vec<String> {
+    let with = all_options().into_iter().filter(|(known, _)| known == option);
+    with.map(|(_, command)| format!("`{command}`")).collect()
+}
+
+/// The option of some command that `option` is a slip of the keyboard away from, and the command.
+fn similar(option: &str) -> Option<(String, String)> {
+    let distances = all_options().into_iter().map(|known| (edit_distance(option, &known.0), known));
+    distances
+        .min()
+        .filter(|(distance, _)| *distance <= MAX_SLIPS && option.len() > 2 + MAX_SLIPS)
+        .map(|(_, known)| known)
 }
 
 /// The option that took the option behind it for its value, where `argument` was meant to be the value of the latter.

@@ -419,8 +419,8 @@ impl<'a, 'p> Coordinator<'a, 'p> {
         if !self.shared.any_connected() {
             let most = ledger.connect_failures.iter().max_by_key(|(_, n)| *n);
             return Some(match most {
-                Some((failure, _)) => {
-                    CannotRun::NoHandshake { failure: failure.clone(), failed: ledger.connect_failures.total() }
+                Some((failure, n)) => {
+                    CannotRun::NoHandshake { failure: failure.clone(), mixed: n < ledger.connect_failures.total() }
                 }
                 None => CannotRun::Interrupted,
             });

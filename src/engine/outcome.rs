@@ -12,12 +12,12 @@ use crate::stats::recorder::Recorder;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CannotRun {
     /// No handshake ever succeeded; the most frequent reason.
-    #[error("no TLS connection could be made: {failure} ({failed} of {failed} attempts failed)")]
+    #[error("no TLS connection could be made: {}{failure}", if *mixed { "mostly " } else { "" })]
     NoHandshake {
         /// The most frequent failure.
         failure: Failure,
-        /// How many attempts failed.
-        failed: u64,
+        /// Whether there were others too.
+        mixed: bool,
     },
     /// Resumption was asked for, and the server gives no sessions.
     #[error(

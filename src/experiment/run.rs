@@ -5,6 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::verdict::Placing;
 use super::{describe, verdict};
 use crate::engine::control::StopFlag;
 use crate::engine::outcome::{CannotRun, Outcome};
@@ -12,11 +13,8 @@ use crate::engine::{Addresses, Event};
 use crate::host;
 use crate::model::plan::RunPlan;
 use crate::model::tls::Provider;
-use crate::record::run::{DroppedAddress, RunDocument, SCHEMA, ServerCost, TargetRecord, Tool};
+use crate::record::run::{DroppedAddress, Remark, RunDocument, SCHEMA, ServerCost, TargetRecord, Tool};
 use crate::tls::config::ClientMaterial;
-
-/// A server's CPU time must be this many steps of its clock: then each of the two readings is off by 2 % at most.
-const STEPS: u32 = 50;
 
 /// Reads the CPU time that the server has used so far; `None` where it cannot be read any more.
 pub type ServerCpu<'a> = &'a dyn Fn() -> Option<Duration>;
@@ -106,10 +104,18 @@ pub(super) fn measure(
 
 /// The server's cost. Where its time is only a few steps of the clock it was read from, the cost of an operation would be a rough guess.
 fn server_cost(server: MeteredServer<'_>, cpu: Duration, outcome: &Outcome) -> ServerCost {
-    let cpu_s = cpu.as_secs_f64();
-    let (cpu_ns_per_request, cpu_ns_per_handshake) =
-        if cpu >= server.resolution * STEPS { describe::cost_per_operation(outcome, cpu_s) } else { (None, None) };
-    ServerCost { cpu_s, cpu_ns_per_request, cpu_ns_per_handshake, source: server.source.to_owned() }
+    let total = ServerCost {
+        cpu_s: cpu.as_secs_f64(),
+        cpu_ns_per_request: None,
+        cpu_ns_per_handshake: None,
+        source: server.source.to_owned(),
+        resolution_s: server.resolution.as_secs_f64(),
+    };
+    if total.is_coarse() {
+        return total;
+    }
+    let (cpu_ns_per_request, cpu_ns_per_handshake) = describe::cost_per_operation(outcome, total.cpu_s);
+    ServerCost { cpu_ns_per_request, cpu_ns_per_handshake, ..total }
 }
 
 fn document(
@@ -121,6 +127,16 @@ fn document(
 ) -> RunDocument {
     let latency = describe::latencies(outcome);
     let dropped = around.addresses.dropped.iter();
+    let placing = Placing { apart: around.apart, server_named: around.server.is_some() };
+    let mut verdict = verdict::judge(plan, outcome, &latency, placing);
+    // A window that never opened has a word of its own.
+    if let Some(metered) = around.server.filter(|_| server.is_none() && !outcome.window.is_zero()) {
+        let text = format!(
+            "no CPU time of the server: it could not be read at both edges of the window; did {} run all the time?",
+            metered.source
+        );
+        verdict.warnings.push(Remark { code: "server_cpu".to_owned(), text });
+    }
     RunDocument {
         schema: SCHEMA.to_owned(),
         tool: tool(plan.tls.provider()),
@@ -136,7 +152,7 @@ fn document(
         plan: describe::plan(plan),
         started_at: stamp(started_at),
         interrupted: outcome.interrupted,
-        verdict: verdict::judge(plan, outcome, &latency, around.apart),
+        verdict,
         policy: None,
         counts: describe::counts(plan, &outcome.ledger),
         connections: describe::connections(&outcome.ledger),

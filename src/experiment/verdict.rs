@@ -44,15 +44,24 @@ const OFTEN: f64 = 0.01;
 /// A drift of the throughput is worth a warning from this size on.
 const DRIFT_SIZE: f64 = 0.05;
 
-/// Judges a run; `apart`: generator and server are known not to share cores.
-pub fn judge(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, apart: bool) -> Verdict {
+/// What is known of where generator and server run.
+#[derive(Debug, Clone, Copy)]
+pub struct Placing {
+    /// They are known not to share cores.
+    pub apart: bool,
+    /// The server's process is known.
+    pub server_named: bool,
+}
+
+/// Judges a run.
+pub fn judge(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, placing: Placing) -> Verdict {
     let reasons = reasons(plan, outcome, latencies);
     let busiest = outcome.workers.iter().map(|worker| worker.busy).fold(0.0, f64::max);
     Verdict {
         valid: reasons.is_empty(),
         limited_by: (busiest >= BUSY_LIMIT).then(|| "client".to_owned()),
         reasons,
-        warnings: warnings(plan, outcome, latencies, apart),
+        warnings: warnings(plan, outcome, latencies, placing),
     }
 }
 
@@ -85,16 +94,22 @@ fn tolerated_lag(latencies: &Latencies) -> f64 {
 fn reasons(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies) -> Vec<Remark> {
     let tolerated = tolerated_lag(latencies);
     let mut reasons = Vec::new();
+    let gaps = scheduling_gaps(outcome, tolerated);
     if let Some(lag) = lateness(outcome).filter(|lag| *lag > tolerated) {
+        // More threads help only where there are cores that they get: not where those that there are were kept from running.
+        let way_out = match &gaps {
+            Some(_) => "the generator was kept from running: see scheduling_gap",
+            None => "lower --rate, or add --threads as far as this machine has free cores for them",
+        };
         let text = format!(
             "1 % of the arrivals (ten at least) were dispatched {} late or more although a connection was free (tolerated: \
-             {}); give the generator more CPU, lower --rate, or add --threads",
+             {}); {way_out}",
             units::time(lag),
             units::time(tolerated)
         );
         reasons.push(remark("dispatch_lag", text));
     }
-    reasons.extend(scheduling_gaps(outcome, tolerated));
+    reasons.extend(gaps);
     let counts = &outcome.ledger.counts;
     if counts.unsent_while_free > 0 {
         let n = units::count(counts.unsent_while_free);
@@ -146,8 +161,8 @@ fn scheduling_gaps(outcome: &Outcome, tolerated: f64) -> Option<Remark> {
         })
         .max_by(|a, b| a.0.total_cmp(&b.0))?;
     let text = format!(
-        "a worker wanted to run and was kept from it for {} of the window, {} at the longest; give the generator a core of its \
-         own (taskset, --pin) or fewer --threads",
+        "a worker wanted to run and was kept from it for {} of the window, {} at the longest; give each of its threads a core \
+         of its own (taskset, --pin), with no more --threads than cores",
         units::share(share),
         units::time(longest as f64)
     );
@@ -179,7 +194,7 @@ fn local_limits(plan: &RunPlan, outcome: &Outcome) -> Vec<Remark> {
     reasons
 }
 
-fn warnings(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, apart: bool) -> Vec<Remark> {
+fn warnings(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, placing: Placing) -> Vec<Remark> {
     let mut warnings = Vec::new();
     let mut warn = |code: &str, text: String| warnings.push(remark(code, text));
     let counts = &outcome.ledger.counts;
@@ -193,9 +208,7 @@ fn warnings(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, apart: boo
                 .to_owned(),
         );
     }
-    if !apart {
-        let text = "generator and server ran on the same machine and may have shared cores: the figures of either include the \
-                    other; give each its own with taskset, and name the server with --server-pid";
+    if let Some(text) = shared_host(placing) {
         warn("shared_host", text.to_owned());
     }
     if counts.succeeded == 0 && counts.attempted > 0 {
@@ -242,6 +255,21 @@ fn warnings(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, apart: boo
         );
     }
     warnings
+}
+
+/// What to say where the two sides may have taken time from each other.
+fn shared_host(placing: Placing) -> Option<&'static str> {
+    match placing {
+        Placing { apart: true, .. } => None,
+        Placing { server_named: true, .. } => Some(
+            "generator and server may run on the same cores, as far as the system tells: the figures of either include the other; \
+             bind each to cores of its own with taskset",
+        ),
+        Placing { server_named: false, .. } => Some(
+            "generator and server ran on the same machine and may have shared cores: the figures of either include the \
+             other; give each its own with taskset, and name the server with --server-pid",
+        ),
+    }
 }
 
 /// Closed loop: with few requests for the connections, the window is mostly its beginning and its end, at which not all are busy.
@@ -295,11 +323,12 @@ fn late_tail(outcome: &Outcome, latencies: &Latencies) -> Option<String> {
         let lag = lags.value_at_quantile(record.q) as f64;
         (!lags.is_empty() && lag > (LAG_SHARE * record.ns? as f64).max(LAG_FLOOR_NS)).then_some((record.q, lag))
     });
-    let names: Vec<_> = late
-        .map(|(q, lag)| format!("{} (arrivals up to {} late)", units::quantile_name(q), units::time(lag)))
-        .collect();
+    // The summary's table has no column beyond p99.9 but the maximum.
+    let place = |q: f64| if q > 0.999 { "beyond p99.9".to_owned() } else { format!("at {}", units::quantile_name(q)) };
+    let names: Vec<_> =
+        late.map(|(q, lag)| format!("{} (arrivals up to {} late)", place(q), units::time(lag))).collect();
     (!names.is_empty())
-        .then(|| format!("of the response times at {}, much may be the generator's own lateness", names.join(" and ")))
+        .then(|| format!("of the response times {}, much may be the generator's own lateness", names.join(" and ")))
 }
 
 /// The longest gap, where it exceeds half of the longest latency that was measured and a millisecond.

@@ -320,7 +320,11 @@ impl LoadPlan {
 
     fn resolve_pace(choice: &LoadChoice, fresh_seed: u64) -> Result<Pace, String> {
         let Some(rate) = choice.rate else {
-            let open_only = [("--arrivals", choice.arrivals.is_some()), ("--seed", choice.seed.is_some())];
+            let open_only = [
+                ("--arrivals", choice.arrivals.is_some()),
+                ("--seed", choice.seed.is_some()),
+                ("--spin", choice.spin.is_some()),
+            ];
             return match open_only.iter().find(|(_, given)| *given) {
                 Some((option, _)) => {
                     Err(format!("{option} belongs to an open loop; add --rate, such as --rate 2000/s"))
@@ -396,6 +400,9 @@ mod tests {
         assert!(plan(sessions).unwrap_err().contains("--requests-per-connection"));
         let seed = LoadChoice { seed: Some(1), ..LoadChoice::default() };
         assert!(plan(seed).unwrap_err().contains("--rate"));
+        let spin = LoadChoice { spin: Some(Duration::from_micros(20)), ..LoadChoice::default() };
+        assert!(plan(spin.clone()).unwrap_err().contains("--spin belongs to an open loop"));
+        assert!(plan(LoadChoice { rate: "5/s".parse().ok(), ..spin }).is_ok());
         let short = LoadChoice { duration: Some(Duration::from_millis(1)), ..LoadChoice::default() };
         assert!(plan(short).unwrap_err().contains("100ms"));
         assert!("errors > 50%".parse::<AbortRule>().is_ok());

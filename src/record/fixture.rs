@@ -261,6 +261,7 @@ pub(crate) fn open_loop() -> RunDocument {
             cpu_ns_per_request: Some(188_300.0),
             cpu_ns_per_handshake: None,
             source: "pid 4711".into(),
+            resolution_s: 0.01,
         }),
         series: vec![
             SeriesRow { t_s: 1.0, failures: 12, dispatch_lag_max_ns: Some(20_000_000), ..SeriesRow::default() },
@@ -414,6 +415,7 @@ pub(crate) fn handshakes() -> RunDocument {
             cpu_ns_per_request: None,
             cpu_ns_per_handshake: Some(153_000.0),
             source: "embedded".into(),
+            resolution_s: 1e-9,
         }),
         series: vec![],
         ..closed_loop()

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use time::{OffsetDateTime, UtcOffset};
@@ -74,17 +75,7 @@ impl ResultsFolder {
     /// # Errors
     /// [`FolderError`], and then nothing that was created is left behind.
     pub fn create(path: &Path, overwrite: bool) -> Result<Self, FolderError> {
-        match fs::metadata(path) {
-            Ok(metadata) if !metadata.is_dir() => return Err(FolderError::NotAFolder { path: path.to_owned() }),
-            Ok(_) if !overwrite => {
-                if let Some(entry) = fs::read_dir(path).map_err(FolderError::io("read", path))?.next() {
-                    let name = entry.map_err(FolderError::io("read", path))?.file_name();
-                    let holds = name.to_string_lossy().escape_debug().to_string();
-                    return Err(FolderError::NotEmpty { path: path.to_owned(), holds });
-                }
-            }
-            _ => {}
-        }
+        refuse_what_is_there(path, overwrite)?;
         let created = missing_folders(path);
         let folder = Self { path: path.to_owned(), created };
         let usable = fs::create_dir_all(path).map_err(FolderError::io("create", path)).and_then(|()| folder.probe());
@@ -95,6 +86,18 @@ impl ResultsFolder {
                 Err(error)
             }
         }
+    }
+
+    /// Whether [`ResultsFolder::create`] would take `path`, as far as can be told without creating anything.
+    ///
+    /// # Errors
+    /// As [`ResultsFolder::create`].
+    pub fn check(path: &Path, overwrite: bool) -> Result<(), FolderError> {
+        refuse_what_is_there(path, overwrite)?;
+        let there = path.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new(""));
+        // With a dot behind it, so that a file in its place is none.
+        let usable = access(there.join("."), Access::WRITE_OK | Access::EXEC_OK);
+        usable.map_err(|error| FolderError::io("create", path)(error.into()))
     }
 
     /// A new folder `parent/<UTC stamp>-<command>-<host>`, such as `results/20261123T234042Z-run-example.com`; a name
@@ -199,6 +202,22 @@ impl ResultsFolder {
             }
         }
     }
+}
+
+/// Refuses a file, and unless it is to be written over, a folder with something in it.
+fn refuse_what_is_there(path: &Path, overwrite: bool) -> Result<(), FolderError> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_dir() => return Err(FolderError::NotAFolder { path: path.to_owned() }),
+        Ok(_) if !overwrite => {
+            if let Some(entry) = fs::read_dir(path).map_err(FolderError::io("read", path))?.next() {
+                let name = entry.map_err(FolderError::io("read", path))?.file_name();
+                let holds = name.to_string_lossy().escape_debug().to_string();
+                return Err(FolderError::NotEmpty { path: path.to_owned(), holds });
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Of `path` and its parents those that do not exist, outermost first.

@@ -427,6 +427,19 @@ pub struct ServerCost {
     pub cpu_ns_per_handshake: Option<f64>,
     /// Where the figure is from: `embedded` or `pid N`.
     pub source: String,
+    /// The steps in which the clock counts that `cpu_s` was read from; 0 where an older document does not say.
+    #[serde(default)]
+    pub resolution_s: f64,
+}
+
+impl ServerCost {
+    /// A server's CPU time must be this many steps of its clock: then each of the two readings is off by 2 % at most.
+    pub const MIN_STEPS: u32 = 50;
+
+    /// Whether the CPU time is too few steps of its clock for the cost of an operation.
+    pub fn is_coarse(&self) -> bool {
+        self.cpu_s < self.resolution_s * f64::from(Self::MIN_STEPS)
+    }
 }
 
 /// One second of the measure window, by completion.

@@ -27,16 +27,25 @@ pub(super) fn clean(text: &str) -> String {
     text.chars().map(|c| if obeyed(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// `text` with no break within a number such as `1 234 567`.
+fn whole_numbers(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let is_digit = |at: usize| chars.get(at).is_some_and(char::is_ascii_digit);
+    let joins =
+        |at: usize| at > 0 && is_digit(at - 1) && (1..=3).all(|ahead| is_digit(at + ahead)) && !is_digit(at + 4);
+    chars.iter().enumerate().map(|(at, c)| if *c == ' ' && joins(at) { SOLID } else { *c }).collect()
+}
+
 /// Text as it grows. All that is added is cleaned of what a terminal would obey: servers and users had a hand in it.
 #[derive(Default)]
-pub(super) struct Page {
+pub(crate) struct Page {
     text: String,
 }
 
 impl Page {
     /// `label`, and `body` wrapped beside it.
-    pub(super) fn line(&mut self, label: &str, body: &str) {
-        self.hang(label, INDENT, &clean(body));
+    pub(crate) fn line(&mut self, label: &str, body: &str) {
+        self.hang(label, INDENT, &whole_numbers(&clean(body)));
     }
 
     /// Several texts as one paragraph, separated by commas, broken only between words.
@@ -82,7 +91,7 @@ impl Page {
     }
 
     /// All of it.
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.text
     }
 
@@ -136,6 +145,18 @@ mod tests {
         assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
         assert_eq!(wrap(&format!("aa {}", solid("1 234")), 5), ["aa".to_owned(), solid("1 234")]);
         assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn a_number_is_not_broken_between_its_thousands() {
+        let joined = |text: &str| whole_numbers(text).replace(SOLID, "_");
+        for (text, expected) in [
+            ("the limit is 20 000 and", "the limit is 20_000 and"),
+            ("1 234 567", "1_234_567"),
+            ("3 of 4000, 12 34, x 123", "3 of 4000, 12 34, x 123"),
+        ] {
+            assert_eq!(joined(text), expected);
+        }
     }
 
     #[test]

@@ -9,8 +9,9 @@ pub mod crypto;
 pub mod csv;
 #[cfg(test)]
 mod golden;
+mod headline;
 mod latency;
-mod layout;
+pub(crate) mod layout;
 pub mod suites;
 pub mod text;
 pub mod trial;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use super::headline::{self, share_text};
 use super::latency;
 use super::layout::{Page, solid};
 use crate::model::failure::FailureKind;
@@ -74,10 +75,14 @@ fn verdict(page: &mut Page, document: &RunDocument) {
              {by}'s own delay"
         )
     });
-    match (verdict.valid, &limited) {
-        (true, Some(limited)) => page.line("VALID", limited),
-        (true, None) => page.line("VALID", ""),
-        (false, _) => page.line("INVALID", "do not rely on these figures:"),
+    // Valid says that the measurement is sound; that little of it worked must not be missed for that.
+    let failed = headline::what_failed(&document.counts, &document.failure_details);
+    match (verdict.valid, &failed, &limited) {
+        (true, Some(failed), Some(limited)) => page.line("VALID", &format!("but {failed}; {limited}")),
+        (true, Some(failed), None) => page.line("VALID", &format!("but {failed}")),
+        (true, None, limited) => page.line("VALID", limited.as_deref().unwrap_or_default()),
+        (false, Some(failed), _) => page.line("INVALID", &format!("do not rely on these figures ({failed}):")),
+        (false, None, _) => page.line("INVALID", "do not rely on these figures:"),
     }
     for reason in &verdict.reasons {
         page.line("", &format!("{}: {}", reason.code, reason.text));
@@ -140,8 +145,12 @@ fn connections(page: &mut Page, document: &RunDocument) {
         .map(|row| {
             let group = row.group.map(|group| format!(", {group}")).unwrap_or_default();
             let handshake = row.handshake.replace("_with_hrr", " after HRR");
+            let connections = if row.count == 1 { "connection" } else { "connections" };
             let outside = if row.standing == Some(Standing::Outside) { ", OUTSIDE the policy" } else { "" };
-            (units::count(row.count), format!("{} {}{group}, {handshake}{outside}", row.version, row.suite))
+            (
+                units::count(row.count),
+                format!("{connections}: {} {}{group}, {handshake}{outside}", row.version, row.suite),
+            )
         })
         .collect();
     if rows.is_empty() {
@@ -196,6 +205,11 @@ fn load(page: &mut Page, document: &RunDocument) {
     }
     page.list("load", &items);
     let window = document.throughput.window_s;
+    if window == 0.0 {
+        let (warmup, duration) = (seconds(plan.warmup_s), seconds(plan.duration_s));
+        page.line("", &format!("ended before the measured time: {warmup} warm-up and {duration} were planned"));
+        return;
+    }
     // The window ends when the clock is next looked at; only a real difference is worth a word.
     let planned = if (window - plan.duration_s).abs() > 0.01 * plan.duration_s {
         format!(" of {} planned", seconds(plan.duration_s))
@@ -236,14 +250,7 @@ fn share_of(part: u64, whole: u64) -> String {
     if part == 0 || whole == 0 {
         return String::new();
     }
-    let fraction = part as f64 / whole as f64;
-    // A share must not be rounded to none or to all when it is neither.
-    let text = match units::share(fraction) {
-        text if text == "0 %" => "< 0.01 %".to_owned(),
-        text if text == "100 %" && part < whole => "> 99.99 %".to_owned(),
-        text => text,
-    };
-    format!(" ({})", solid(&text))
+    format!(" ({})", share_text(part, whole))
 }
 
 /// Failures by kind, and by detail where there is one; those of `of` only.
@@ -318,7 +325,15 @@ fn client(page: &mut Page, cost: &ClientCost) {
 
 fn server(page: &mut Page, cost: &ServerCost) {
     let items = cpu(cost.cpu_s, cost.cpu_ns_per_request, cost.cpu_ns_per_handshake);
-    page.line("server", &format!("{} ({})", items.join(", "), cost.source));
+    let coarse = match (cost.cpu_ns_per_request, cost.cpu_ns_per_handshake) {
+        (None, None) if cost.is_coarse() => format!(
+            "; too little for a figure per operation: the system counts in steps of {}, and it takes {} of them",
+            time(cost.resolution_s * 1e9),
+            ServerCost::MIN_STEPS
+        ),
+        _ => String::new(),
+    };
+    page.line("server", &format!("{} ({}){coarse}", items.join(", "), cost.source));
 }
 
 fn footer(page: &mut Page, document: &RunDocument) {
@@ -366,6 +381,24 @@ mod tests {
         assert!(text.contains("NOT VERIFIED  --insecure") && text.contains("≥ 4 791 requests/s"), "{text}");
         let text = shown(&fixture::closed_loop());
         assert!(text.starts_with("VALID\n") && !text.contains('≥'), "{text}");
+    }
+
+    #[test]
+    fn a_run_that_ended_in_its_warm_up_claims_none() {
+        let mut document = fixture::closed_loop();
+        document.throughput.window_s = 0.0;
+        let text = shown(&document);
+        assert!(text.contains("ended before the measured time: 3 s warm-up and 30 s were planned"), "{text}");
+    }
+
+    #[test]
+    fn a_server_whose_time_is_too_short_for_its_clock_is_told() {
+        let mut document = fixture::open_loop();
+        let cost = document.server.as_mut().unwrap();
+        (cost.cpu_s, cost.cpu_ns_per_request) = (0.49, None);
+        assert!(shown(&document).replace("\n              ", " ").contains("counts in steps of 10.0 ms"));
+        document.server.as_mut().unwrap().cpu_s = 0.5;
+        assert!(!shown(&document).contains("in steps of"));
     }
 
     #[test]

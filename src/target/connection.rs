@@ -15,6 +15,8 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use super::counters::{Counters, OpenConnection};
 use super::service::answer;
 use super::socket::Socket;
+use crate::model::failure::{Failure, FailureKind};
+use crate::tls::failure;
 
 /// How long a client may take for its handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -67,21 +69,27 @@ async fn handshake(
             Some(tls)
         }
         Ok(Err((error, socket))) => {
-            counters.count_failed(&cause(&error, socket.into_broken()));
+            counters.count_failed(&cause(&error, socket.into_broken()).to_string());
             None
         }
         Err(_) => {
-            counters.count_failed("timed out");
+            counters.count_failed(FailureKind::Timeout.name());
             None
         }
     }
 }
 
-/// The cause of a failed handshake, without numbers or addresses that would make each one distinct: what rustls found wrong, or
-/// else how the connection broke.
-fn cause(error: &io::Error, broken: Option<io::Error>) -> String {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(error) => error.to_string(),
-        None => broken.map_or_else(|| error.kind(), |broken| broken.kind()).to_string(),
+/// Why a handshake failed, without numbers or addresses that would make each one distinct: what rustls found wrong, or else how the
+/// connection broke.
+fn cause(error: &io::Error, broken: Option<io::Error>) -> Failure {
+    use io::ErrorKind as E;
+    if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return failure::classify_at_server(error);
+    }
+    match broken.map_or_else(|| error.kind(), |broken| broken.kind()) {
+        E::ConnectionReset | E::BrokenPipe | E::ConnectionAborted => FailureKind::Reset.into(),
+        E::UnexpectedEof => FailureKind::ClosedEarly.into(),
+        E::TimedOut => FailureKind::Timeout.into(),
+        other => Failure::new(FailureKind::Reset, other.to_string()),
     }
 }

@@ -64,7 +64,8 @@ pub struct HandshakeCount {
 /// How many handshakes failed for the same cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailedHandshakes {
-    /// The cause in rustls' words, or the kind of I/O error; [`FailedHandshakes::OTHER`] beyond the limit of distinct causes.
+    /// A [`crate::model::failure::Failure`] as text, such as `tls_alert: unknown_ca`; [`FailedHandshakes::OTHER`] beyond the limit of
+    /// distinct causes.
     pub cause: String,
     /// How many; never 0.
     pub count: u64,
@@ -137,7 +138,7 @@ impl Counters {
         let suite = session.negotiated_cipher_suite().and_then(|suite| Suite::from_code(u16::from(suite.suite())));
         let (Some(suite), Some(kind)) = (suite, session.handshake_kind().map(HandshakeKind::from_rustls)) else {
             // The configuration holds nothing but the nine; should that ever change, nothing is counted under a wrong name.
-            return self.count_failed("finished with a suite that was not configured");
+            return self.count_failed("negotiated_other: finished with a suite that was not configured");
         };
         let group = session
             .negotiated_key_exchange_group()

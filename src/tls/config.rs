@@ -59,6 +59,14 @@ impl ClientMaterial {
         })
     }
 
+    /// All for which [`ClientMaterial::load`] would refuse `plan`, found without creating a file.
+    pub fn obstacles(plan: &TlsPlan) -> Vec<TlsSetupError> {
+        let anchors = trust::load(&plan.trust).err();
+        let identity = plan.identity.as_ref().and_then(|identity| Identity::load(plan, identity).err());
+        let key_log = plan.key_log.as_deref().and_then(|path| KeyLogFile::check(path).err());
+        [anchors, identity, key_log].into_iter().flatten().collect()
+    }
+
     /// Configurations for one worker and one address, with room for `session_capacity` TLS 1.3 tickets.
     pub fn configs(&self, session_capacity: usize) -> ClientConfigs {
         let sessions = Arc::new(SessionStore::new(session_capacity));

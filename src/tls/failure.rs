@@ -6,6 +6,29 @@ use time::OffsetDateTime;
 
 use crate::model::failure::{Failure, FailureKind};
 
+/// The detail of a certificate that leads to no root that is trusted.
+pub const UNKNOWN_ISSUER: &str = "unknown issuer: no path to a trusted root";
+
+/// How the detail begins of a certificate that is for other names.
+pub const NAME_MISMATCH: &str = "name mismatch";
+
+/// The detail of a certificate that is for no name at all.
+pub const NO_NAME: &str = "name mismatch: the certificate has no subjectAltName, so it is for no name";
+
+/// The failure that `error` is at a server: as [`classify`], with what a server can say of its client.
+pub fn classify_at_server(error: &Error) -> Failure {
+    match error {
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            Failure::new(FailureKind::TlsProtocol, "not a TLS record: does the client speak TLS?")
+        }
+        Error::PeerIncompatible(why) => Failure::new(
+            FailureKind::NegotiatedOther,
+            format!("the offer does not fit: {}", words(&format!("{why:?}"))),
+        ),
+        other => classify(other),
+    }
+}
+
 /// The failure that `error` is at a client.
 ///
 /// - A refused certificate is [`FailureKind::Certificate`], whatever alert went out.
@@ -78,15 +101,13 @@ fn certificate(why: &CertificateError) -> String {
         C::Expired => "expired".to_owned(),
         C::NotValidYetContext { not_before, .. } => format!("not valid before {}", moment(*not_before)),
         C::NotValidYet => "not valid yet".to_owned(),
-        C::NotValidForNameContext { presented, .. } if presented.is_empty() => {
-            "name mismatch: the certificate has no subjectAltName, so it is for no name".to_owned()
-        }
+        C::NotValidForNameContext { presented, .. } if presented.is_empty() => NO_NAME.to_owned(),
         C::NotValidForNameContext { presented, .. } => {
             let names: Vec<_> = presented.iter().map(|name| bare_name(name)).collect();
-            format!("name mismatch: the certificate is for {}", names.join(", "))
+            format!("{NAME_MISMATCH}: the certificate is for {}", names.join(", "))
         }
-        C::NotValidForName => "name mismatch".to_owned(),
-        C::UnknownIssuer => "unknown issuer: no path to a trusted root".to_owned(),
+        C::NotValidForName => NAME_MISMATCH.to_owned(),
+        C::UnknownIssuer => UNKNOWN_ISSUER.to_owned(),
         C::Revoked => "revoked".to_owned(),
         C::UnknownRevocationStatus => "revocation status unknown".to_owned(),
         C::BadSignature => "bad signature".to_owned(),

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use rustix::fs::{Access, access};
 use rustls::KeyLog;
 
 use super::files::TlsSetupError;
@@ -37,6 +38,22 @@ impl KeyLogFile {
             .open(path)
             .map_err(|source| TlsSetupError::KeyLog { path: path.into(), source })?;
         Ok(Self { path: path.into(), state: Mutex::new(State { file, failed: None }) })
+    }
+
+    /// Whether [`KeyLogFile::open`] would take `path`, as far as can be told without creating it.
+    ///
+    /// # Errors
+    /// As [`KeyLogFile::open`].
+    pub fn check(path: &Path) -> Result<(), TlsSetupError> {
+        let tried = match OpenOptions::new().append(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // With a dot behind it, so that a file in its place is none.
+                let folder = path.parent().unwrap_or(path).join(".");
+                access(&folder, Access::WRITE_OK | Access::EXEC_OK).map_err(io::Error::from)
+            }
+            other => other.map(drop),
+        };
+        tried.map_err(|source| TlsSetupError::KeyLog { path: path.into(), source })
     }
 
     /// Why the log is incomplete, if it is: the first write that failed. Nothing is written after it.

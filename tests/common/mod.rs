@@ -24,6 +24,28 @@ pub(crate) fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_shakedown"))
 }
 
+/// What the binary did when it was asked for something that cannot be.
+pub(crate) struct Refusal {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the binary with `args`, in a folder of its own where it leaves nothing.
+pub(crate) fn refuse(args: &[&str]) -> Refusal {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = binary().current_dir(folder.path()).args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let refusal = Refusal { code: ended.status.code(), stdout: text(ended.stdout), stderr: text(ended.stderr) };
+    assert_eq!(names_in(folder.path()), [""; 0], "{args:?} left something behind");
+    refusal
+}
+
+/// `text` as one line, with no more than a blank between words.
+pub(crate) fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A run that is under way.
 pub(crate) struct Running {
     child: Child,

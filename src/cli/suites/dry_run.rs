@@ -2,18 +2,21 @@
 
 use std::process::ExitCode;
 
-use super::super::dry_run::{self, Page, plural};
+use super::super::args::OutputArgs;
+use super::super::dry_run::{self, plural};
 use super::super::exit::Failed;
 use super::super::run;
 use super::{how_long, in_minutes};
 use crate::host::preflight::Shortfall;
 use crate::model::suites::{Arm, Direction, Intensity, SuitesPlan, Workload};
+use crate::report::layout::Page;
 use crate::units;
 
-pub(super) fn execute(plan: &SuitesPlan) -> Result<ExitCode, Failed> {
+pub(super) fn execute(plan: &SuitesPlan, out: &OutputArgs) -> Result<ExitCode, Failed> {
     let mut page = Page::default();
     describe(plan, &mut page);
-    dry_run::finish(page, plan.target(), |destinations| shortfalls(plan, destinations))
+    let unusable = dry_run::unusable(plan.tls(), out);
+    dry_run::finish(page, plan.target(), unusable, |destinations| shortfalls(plan, destinations))
 }
 
 /// What the runs of the comparison will not find on this machine. One that opens connections anew needs all that another does, and more.

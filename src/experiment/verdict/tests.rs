@@ -11,6 +11,8 @@ use crate::model::tls::{TlsChoice, TlsPlan};
 
 const MS: u64 = 1_000_000;
 
+const APART: Placing = Placing { apart: true, server_named: true };
+
 fn plan(rate: Option<&str>) -> RunPlan {
     let url: HttpsUrl = "https://localhost/".parse().unwrap();
     let request = RequestPlan::get(&url);
@@ -41,7 +43,7 @@ fn open(response_ns: u64, late: usize, lag_ns: u64) -> Outcome {
 }
 
 fn verdict(plan: &RunPlan, outcome: &Outcome) -> Verdict {
-    judge(plan, outcome, &describe::latencies(outcome), true)
+    judge(plan, outcome, &describe::latencies(outcome), APART)
 }
 
 fn codes(remarks: &[Remark]) -> Vec<&str> {
@@ -120,7 +122,29 @@ fn a_tail_that_may_be_the_generators_own_is_told() {
     assert_eq!(reasons(&plan, &outcome), [""; 0]);
     let told = verdict(&plan, &outcome).warnings;
     assert_eq!(codes(&told), ["late_tail"]);
-    assert!(told[0].text.contains("p99.9 (") && !told[0].text.contains("p99 ("), "{}", told[0].text);
+    assert!(told[0].text.contains("at p99.9 (") && !told[0].text.contains("p99 ("), "{}", told[0].text);
+}
+
+#[test]
+fn a_tail_beyond_the_tables_last_quantile_is_told_without_a_name_that_the_table_lacks() {
+    let mut outcome = open(5 * MS, 0, 0);
+    for i in 0..190_000 {
+        outcome.ledger.record(Metric::Response, 5 * MS);
+        outcome.ledger.record(Metric::DispatchLag, if i < 60 { 8 * MS } else { 1000 });
+    }
+    let told = verdict(&plan(Some("1000/s")), &outcome).warnings;
+    let tail = told.iter().find(|warning| warning.code == "late_tail").unwrap();
+    assert!(tail.text.contains("times beyond p99.9 (arrivals") && !tail.text.contains("p99.99"), "{}", tail.text);
+}
+
+#[test]
+fn advice_does_not_contradict_itself() {
+    let plan = plan(Some("1000/s"));
+    let late = open(5 * MS, 150, 2 * MS);
+    assert!(verdict(&plan, &late).reasons[0].text.contains("add --threads"));
+    let starved = verdict(&plan, &with_gaps(open(5 * MS, 150, 2 * MS), 0, 100, 50 * MS));
+    assert_eq!(codes(&starved.reasons), ["dispatch_lag", "scheduling_gap"]);
+    assert!(!starved.reasons.iter().any(|reason| reason.text.contains("add --threads")), "{:?}", starved.reasons);
 }
 
 #[test]
@@ -194,8 +218,13 @@ fn what_weakens_the_run_is_told_in_every_verdict() {
     let mut plan = plan(None);
     plan.tls.trust = Trust::Insecure;
     plan.tls.key_log = Some("keys".into());
-    let found = judge(&plan, &outcome, &describe::latencies(&outcome), false);
-    assert_eq!(codes(&found.warnings), ["insecure", "key_log", "shared_host"]);
+    let found =
+        |server_named| judge(&plan, &outcome, &describe::latencies(&outcome), Placing { apart: false, server_named });
+    for (server_named, asked_for) in [(false, true), (true, false)] {
+        let warnings = found(server_named).warnings;
+        assert_eq!(codes(&warnings), ["insecure", "key_log", "shared_host"]);
+        assert_eq!(warnings[2].text.contains("--server-pid"), asked_for, "{}", warnings[2].text);
+    }
     let nothing = verdict(&plan, &Outcome::quiet(1));
     assert!(codes(&nothing.warnings).contains(&"nothing_measured"));
 }
