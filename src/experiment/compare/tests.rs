@@ -10,7 +10,7 @@ use crate::record::fixture;
 use crate::record::run::{Remark, SeriesRow};
 
 fn how(tolerance: f64, anyway: bool) -> How {
-    How { tolerance: Tolerance::new(tolerance).unwrap(), anyway }
+    How { tolerance: Tolerance::new(tolerance).unwrap(), anyway, after: None }
 }
 
 fn named<D>(documents: Vec<D>) -> Vec<(String, D)> {
@@ -103,8 +103,12 @@ fn more_is_better_of_rates_and_worse_of_times() {
 #[test]
 fn the_tolerance_decides() {
     // The interval of the ratio 1.25 begins at 1.25 × e^(−0.0142) = 1.2324, and that of its family is wider.
-    let outcome = |tolerance: f64| runs(vec![run(), slower(1.25)], tolerance).outcome;
-    assert_eq!([0.0, 0.05, 0.2].map(outcome), [Outcome::Regression; 3]);
+    let found = |tolerance: f64| runs(vec![run(), slower(1.25)], tolerance);
+    let outcome = |tolerance: f64| found(tolerance).outcome;
+    assert_eq!([0.0, 0.05].map(outcome), [Outcome::Regression; 2]);
+    // It lies beyond 1.15, but not beyond what single runs may differ by on top of it: 1.15 × 1.1.
+    assert_eq!((outcome(0.15), codes(&found(0.15))), (Outcome::Inconclusive, vec!["single_runs"]));
+    assert_eq!(versus(&found(0.15), "service_p50_ns").why, Some(Why::SingleRuns));
     // Within the interval nobody can tell; beyond its end, 1.25 × e^0.0142 = 1.2679, it is surely no more.
     assert_eq!([0.24, 0.26].map(outcome), [Outcome::Inconclusive; 2]);
     assert_eq!([0.27, 0.5].map(outcome), [Outcome::Pass; 2]);
