@@ -17,7 +17,7 @@ use common::server::{Answer, Server};
 use rustix::process::{Pid, Signal, kill_process};
 use shakedown::model::suite::{KeyType, Suite};
 use shakedown::model::suites::Direction;
-use shakedown::record::suites::{ArmRecord, SuitesDocument, Versus};
+use shakedown::record::suites::{ArmRecord, SuitesDocument, TrustVerdict, Versus};
 use tempfile::TempDir;
 
 /// A comparison under way.
@@ -64,6 +64,11 @@ impl Running {
         document
     }
 
+    /// Asks for the end, as Ctrl-C does.
+    fn interrupt(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    }
+
     /// What is said when there is nothing to compare: exit 4, one line, nothing left behind.
     fn refusal(self) -> String {
         let output = self.child.wait_with_output().unwrap();
@@ -87,6 +92,15 @@ fn place(arm: &ArmRecord) -> Place<'_> {
 
 /// The identities that hold whatever was measured.
 fn check(document: &SuitesDocument) {
+    let trust = &document.trustworthy;
+    assert_eq!(trust.trusted, trust.verdict == TrustVerdict::Trusted);
+    let of_arms: Vec<_> = document.arms.chunk_by(|a, b| place(a) == place(b)).map(|rows| place(&rows[0])).collect();
+    let judged: Vec<_> =
+        trust.workloads.iter().map(|of| (of.workload.as_str(), of.direction, of.object_bytes)).collect();
+    assert_eq!(judged, of_arms);
+    assert_eq!(trust.noise_floor, trust.workloads.iter().filter_map(|of| of.noise_floor).reduce(f64::max));
+    let worst = trust.workloads.iter().any(|of| of.verdict == TrustVerdict::NotTrusted);
+    assert_eq!(worst, trust.verdict == TrustVerdict::NotTrusted, "{trust:?}");
     for arm in &document.arms {
         let beside =
             || document.arms.iter().filter(|other| place(other) == place(arm) && other.certificate == arm.certificate);
@@ -126,7 +140,8 @@ fn check_figures(document: &SuitesDocument, arm: &ArmRecord, baseline: &ArmRecor
     let of = |round: u32| baseline.rounds.iter().find(|other| other.round == round)?.rate_per_s;
     let logs = arm.rounds.iter().filter_map(|round| Some((round.rate_per_s? / of(round.round)?).ln()));
     let logs: Vec<f64> = logs.collect();
-    let Some(Versus { ratio, low, high, verdict, .. }) = &arm.versus_baseline else { return };
+    let Some(Versus { ratio, low, high, verdict, limited_by, .. }) = &arm.versus_baseline else { return };
+    assert_eq!(limited_by.is_some(), arm.limited_by.is_some() && baseline.limited_by.is_some());
     assert_eq!((ratio.is_some(), verdict == "too_few"), (!logs.is_empty(), logs.len() < 5));
     if let Some(ratio) = ratio {
         let mean = logs.iter().sum::<f64>() / logs.len() as f64;
@@ -207,10 +222,18 @@ fn an_endpoint_that_resumes_nothing_is_told_and_the_rest_is_measured() {
     let [told] = &document.refused[..] else { panic!("{:?}", document.refused) };
     assert_eq!((told.suite, told.workload.as_deref()), (None, Some("resumed handshakes")));
     assert!(told.why.contains("no session"), "{told:?}");
-    // The server's CPU time is read from the kernel, and is at most what one thread can use.
-    for arm in &document.arms {
+    // The server's CPU time is read from the kernel, and is at most what one thread can use. Where others took the machine from it that may
+    // have been too little to read, which is said.
+    let too_little = document.warnings.iter().find(|warning| warning.code == "server_cpu");
+    let without = document.arms.iter().filter(|arm| arm.estimate.server_cpu_ns.is_none()).count();
+    assert_eq!(too_little.is_some(), without > 0, "{:?}", document.warnings);
+    assert!(
+        too_little.is_none_or(|warning| warning.text.starts_with(&format!("{without} of 3 rows"))),
+        "{too_little:?}"
+    );
+    for arm in document.arms.iter().filter(|arm| arm.estimate.server_cpu_ns.is_some()) {
         let (Some(cpu), Some(rate)) = (arm.estimate.server_cpu_ns, arm.estimate.rate_per_s) else {
-            panic!("no cost of the server's: {arm:?}");
+            panic!("a cost and no rate: {arm:?}");
         };
         assert!(cpu.value > 0.0 && cpu.value * rate.value < 1.2e9, "{cpu:?} at {rate:?}");
     }
@@ -311,7 +334,7 @@ fn what_the_user_ends_holds_only_rounds_that_were_complete() {
     ];
     let running = start(&server.url(), &server.ca(), &args);
     server.await_requests(1500);
-    kill_process(Pid::from_child(&running.child), Signal::INT).unwrap();
+    running.interrupt();
     let document = running.document();
     assert!(document.interrupted);
     let complete = document.arms.iter().flat_map(|arm| &arm.rounds).map(|round| round.round).max().unwrap();
@@ -320,6 +343,69 @@ fn what_the_user_ends_holds_only_rounds_that_were_complete() {
         let rounds: Vec<u32> = arm.rounds.iter().map(|round| round.round).collect();
         assert_eq!(rounds, (1..=complete).collect::<Vec<_>>(), "every run of these rounds was made");
     }
+}
+
+/// One suite with one certificate, by requests; a hundred rounds, which nobody waits for.
+const LONG: [&str; 8] =
+    ["--suite", "ECDHE-ECDSA-AES128-GCM-SHA256", "--cert-type", "ecdsa", "--workload", "request", "--rounds", "100"];
+
+#[test]
+fn what_the_user_ends_before_a_round_is_complete_is_told_as_that() {
+    let _others = beside_others();
+    let slow = Server::start(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        Answer::ok()
+    });
+    // The first round, which is not counted, has two runs of 100 ms and their warm-ups, of four connections each.
+    let running = start(&slow.url(), &slow.ca(), &LONG);
+    slow.await_requests(10);
+    running.interrupt();
+    let document = running.document();
+    assert!(document.interrupted && document.arms.len() == 2, "{:?}", document.arms);
+    assert!(document.arms.iter().all(|arm| arm.rounds.is_empty() && arm.estimate.rate_per_s.is_none()));
+    assert_eq!((document.trustworthy.verdict, document.refused.len()), (TrustVerdict::Inconclusive, 0));
+
+    // While it is still asked for: what gave no answer until then is not refused.
+    let silent = Server::start(|_| Answer::Hang);
+    let running = start(&silent.url(), &silent.ca(), &[&LONG[..], &["--timeout", "1s"]].concat());
+    silent.await_requests(1);
+    running.interrupt();
+    let document = running.document();
+    assert!(document.interrupted && document.arms.is_empty() && document.refused.is_empty(), "{document:?}");
+}
+
+#[test]
+fn a_second_interruption_ends_it_at_once_and_leaves_nothing() {
+    let _others = beside_others();
+    let silent = Server::start(|_| Answer::Hang);
+    let running = start(&silent.url(), &silent.ca(), &LONG);
+    silent.await_requests(1);
+    running.interrupt();
+    // It says so, and then drains for as long as an answer may take.
+    let mut said = [0; 8];
+    let Running { mut child, folder } = running;
+    child.stderr.as_mut().unwrap().read_exact(&mut said).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!folder.path().join("out").exists());
+}
+
+#[test]
+fn a_baseline_that_is_refused_is_not_replaced() {
+    let _others = beside_others();
+    let endpoint = Endpoint::start(&["--suite", "TLS_AES_128_GCM_SHA256,ECDHE-RSA-AES128-GCM-SHA256"]);
+    let (url, ca) = (endpoint.url("/").text, endpoint.ca());
+    let why = start(&url, &ca, &["--workload", "request", "--baseline", "ECDHE-RSA-CHACHA20-POLY1305"]).refusal();
+    for part in [
+        "--baseline TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 is refused (tls_alert: handshake_failure)",
+        "what is taken (TLS_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)",
+    ] {
+        assert!(why.contains(part), "{why}");
+    }
+    let document = compare(&url, &ca, &["--workload", "request", "--baseline", "TLS_AES_128_GCM_SHA256"]);
+    assert_eq!(document.plan.baseline, Some(Suite::Aes128GcmSha256));
+    assert!(document.arms.iter().filter(|arm| arm.baseline).all(|arm| arm.suite == Suite::Aes128GcmSha256));
+    assert!(document.warnings.iter().all(|warning| warning.code != "baseline_replaced"));
 }
 
 #[test]

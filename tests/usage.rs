@@ -116,6 +116,16 @@ fn every_command_refuses_in_one_line() {
         (&[URL], 2, &["`shakedown run https://127.0.0.1:1/`"]),
         (&["--bogus"], 2, &["--bogus is not an option of `shakedown`"]),
         (&["--json", "run", URL], 2, &["--json stands before the command", "`shakedown run … --json`"]),
+        (&["suites", URL, "--duration", "5s"], 2, &["--duration is not an option of `shakedown suites`", "--trial"]),
+        (&["suites", URL, "--warmup", "5s"], 2, &["--warmup", "a fifth of --trial"]),
+        (&["suites", URL, "--rate", "5"], 2, &["--rate", "--load-share"]),
+        (&["suites", URL, "--resumption", "full"], 2, &["--resumption", "--workload full,resumed"]),
+        (&["suites", URL, "--bogus"], 2, &["--bogus is not an option of `shakedown suites`", "--help"]),
+        (&["suites", URL, "--rounds", "4"], 2, &["--rounds 4", "5 to 1000"]),
+        (&["suites", URL, "--rounds", "-1"], 2, &["--rounds '-1'", "whole number"]),
+        (&["suites", URL, "--trial", "10"], 2, &["--trial '10'", "250ms"]),
+        (&["suites", URL, "--seed", "x"], 2, &["--seed 'x'", "from 0 on"]),
+        (&["suites", URL, "--dry-run", "--json"], 2, &["--dry-run contradicts --json"]),
         (&["run", URL, "--rate", "--method", "GET"], 2, &["--rate needs a value, and --method is none"]),
         (&["report"], 2, &["<DOC> is missing"]),
         (&["report", "missing"], 4, &["cannot read missing: No such file"]),
@@ -272,6 +282,14 @@ fn a_dry_run_sends_nothing_and_writes_nothing() {
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(stdout.starts_with("NOT VERIFIED  --insecure"), "{stdout}");
     assert!(stdout.contains("77/s") && stdout.contains("12 connections") && stdout.contains(&server.url()), "{stdout}");
+    let args =
+        [&server.url(), "--insecure", "--dry-run", "--cert-type", "rsa", "--size", "1KiB", "--rounds", "5", "-c", "12"];
+    let Refusal { code, stdout, stderr } = refuse(&[&["suites"], &args[..]].concat());
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    // Six arms and a control under five workloads, in eleven runs each.
+    for part in ["NOT VERIFIED  --insecure", "385 runs of 35 rows", "12 connections", &server.url(), "\nfits "] {
+        assert!(stdout.contains(part), "'{part}' is not in: {stdout}");
+    }
     std::thread::sleep(std::time::Duration::from_millis(50));
     assert!(!accepted.load(std::sync::atomic::Ordering::SeqCst), "something was connected to");
 }
@@ -287,6 +305,8 @@ fn a_dry_run_counts_the_ports_of_every_address_and_goes_on_without_any() {
         refusal.stdout
     };
     let lacks = |stdout: &str| stdout.contains("local ports, but the range");
+    let of_suites = refuse(&["suites", "https://127.0.0.1/", "--dry-run", "-c", &(ports + 1).to_string()]).stdout;
+    assert_eq!(of_suites.matches("local ports, but the range").count(), 1, "{of_suites}");
     assert!(lacks(&dry("https://127.0.0.1/", ports + 1)) && !lacks(&dry("https://127.0.0.1/", ports)));
     // As many as the resolver knows here: one or two.
     let known = std::net::ToSocketAddrs::to_socket_addrs(&("localhost", 443)).unwrap();

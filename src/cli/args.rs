@@ -12,7 +12,6 @@ use crate::model::load::{AbortRule, RequestsPerConnection};
 use crate::model::request::{ExpectStatus, Header, Method};
 use crate::model::suite::{Group, Suite};
 use crate::model::target::{Endpoint, Host, HttpsUrl};
-use crate::model::tls::Resumption;
 use crate::units::{ByteCount, Rate, parse_duration};
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -20,7 +19,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// A whole number; std's own words name neither the value nor what was expected.
-fn whole<T: FromStr>(text: &str, expected: &str) -> Result<T, String> {
+pub(super) fn whole<T: FromStr>(text: &str, expected: &str) -> Result<T, String> {
     let text = text.trim();
     let large = text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_digit());
     let expected = if large { "a number that can be counted to" } else { expected };
@@ -240,9 +239,6 @@ pub(super) struct TlsArgs {
     /// The kind of certificate to ask the server for: by suite in TLS 1.2, by signature schemes in TLS 1.3
     #[arg(long, value_enum, value_name = "KIND", default_value = "any")]
     pub(super) cert_type: CertTypeArg,
-    /// New connections: full, resumed, or the share that resumes, such as 0.8
-    #[arg(long, value_name = "KIND", default_value = "full", allow_hyphen_values = true)]
-    pub(super) resumption: Resumption,
     /// Trusts only this: a PEM file with authorities, or self-signed server certificates
     #[arg(long, value_name = "FILE", conflicts_with_all = ["roots", "insecure"])]
     pub(super) ca: Option<PathBuf>,
@@ -300,9 +296,12 @@ pub(super) struct OutputArgs {
 }
 
 fn suites_help() -> String {
-    let mut help =
-        "Cipher suites, in order of preference, separated by commas; all nine are offered if none is named:\n"
-            .to_owned();
+    named_suites("Cipher suites, in order of preference, separated by commas; all nine are offered if none is named:")
+}
+
+/// A sentence, and the names that there are.
+pub(super) fn named_suites(sentence: &str) -> String {
+    let mut help = format!("{sentence}\n");
     for suite in Suite::all() {
         let alias = if suite.openssl() == suite.iana() { String::new() } else { format!("  =  {}", suite.openssl()) };
         help.push_str(&format!("\n  {}{alias}", suite.iana()));

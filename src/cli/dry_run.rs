@@ -1,4 +1,5 @@
-//! `shakedown run --dry-run`: the plan as understood, and what will not fit. The target's name is looked up; nothing is sent to it.
+//! `--dry-run`: the plan as understood, and what will not fit. The target's name is looked up; nothing is sent to it. Here is that of
+//! `shakedown run`, and what those of other commands share with it.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use super::exit::{Failed, one_line};
 use super::{output, run};
 use crate::engine::Addresses;
+use crate::host::preflight::Shortfall;
 use crate::model::load::{Close, LoadPlan, Pace, RequestsPerConnection};
 use crate::model::plan::RunPlan;
 use crate::model::request::RequestPlan;
@@ -18,10 +20,19 @@ use crate::units;
 pub(super) fn execute(plan: &RunPlan) -> Result<ExitCode, Failed> {
     let mut page = Page::default();
     describe(plan, &mut page);
+    finish(page, &plan.target, |destinations| run::shortfalls(plan, destinations))
+}
+
+/// Adds where the target is and what will not fit, which depends on the number of its addresses, and prints the page.
+pub(super) fn finish(
+    mut page: Page,
+    target: &Target,
+    shortfalls: impl Fn(usize) -> Vec<Shortfall>,
+) -> Result<ExitCode, Failed> {
     // Without an address the rest of the plan can be judged all the same.
-    let destinations = match Addresses::look_up(&plan.target) {
+    let destinations = match Addresses::look_up(target) {
         Ok(found) => {
-            if matches!(plan.target.dial().host, Host::Name(_)) {
+            if matches!(target.dial().host, Host::Name(_)) {
                 let found: Vec<_> = found.iter().map(ToString::to_string).collect();
                 page.line("addresses", &found.join(", "));
             }
@@ -32,7 +43,7 @@ pub(super) fn execute(plan: &RunPlan) -> Result<ExitCode, Failed> {
             1
         }
     };
-    let shortfalls = run::shortfalls(plan, destinations);
+    let shortfalls = shortfalls(destinations);
     for shortfall in &shortfalls {
         page.line(if shortfall.certain { "will not fit" } else { "may not fit" }, &shortfall.text);
     }
@@ -45,10 +56,10 @@ pub(super) fn execute(plan: &RunPlan) -> Result<ExitCode, Failed> {
 
 /// Labels with text beside them.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(String);
 
 impl Page {
-    fn line(&mut self, label: &str, text: &str) {
+    pub(super) fn line(&mut self, label: &str, text: &str) {
         // Writing to a String does not fail.
         let _ = writeln!(self.0, "{label:<14}{}", one_line(text));
     }
@@ -56,22 +67,39 @@ impl Page {
 
 fn describe(plan: &RunPlan, page: &mut Page) {
     let RunPlan { target, request, tls, load } = plan;
+    warn_insecure(tls, page);
+    page.line("request", &described_request(request, target, load));
+    headers_and_destination(request, target, page);
+    page.line("load", &described_load(load));
+    page.line("time", &times(load));
+    page.line("tls", &offer(tls));
+    groups_and_trust(tls, target, "", page);
+    page.line("handshakes", &format!("{} of new connections resume", units::share(tls.resumption.share())));
+    close_and_key_log(load, tls, page);
+}
+
+pub(super) fn warn_insecure(tls: &TlsPlan, page: &mut Page) {
     if tls.trust == Trust::Insecure {
         page.line("NOT VERIFIED", "--insecure: the server's certificate and name will not be checked");
     }
-    page.line("request", &described_request(request, target, load));
+}
+
+pub(super) fn headers_and_destination(request: &RequestPlan, target: &Target, page: &mut Page) {
     if !request.headers.is_empty() {
         let names: Vec<_> = request.headers.iter().map(|header| header.name.as_str()).collect();
         page.line("", &format!("with the headers {}", names.join(", ")));
     }
     page.line("connects to", &destination(target));
-    page.line("load", &described_load(load));
-    page.line("time", &times(load));
-    page.line("tls", &offer(tls));
+}
+
+/// Groups, library and trust, the first of them beside `label`.
+pub(super) fn groups_and_trust(tls: &TlsPlan, target: &Target, label: &str, page: &mut Page) {
     let groups: Vec<_> = tls.groups().iter().map(|group| group.iana()).collect();
-    page.line("", &format!("groups {}; library {}", groups.join(", "), tls.provider().name()));
+    page.line(label, &format!("groups {}; library {}", groups.join(", "), tls.provider().name()));
     page.line("", &trust(tls, target));
-    page.line("handshakes", &format!("{} of new connections resume", units::share(tls.resumption.share())));
+}
+
+pub(super) fn close_and_key_log(load: &LoadPlan, tls: &TlsPlan, page: &mut Page) {
     let close = match load.close {
         Close::Reset => "close_notify, then a reset: the port is free at once",
         Close::Fin => "close_notify, then FIN: the port stays in TIME_WAIT",
@@ -115,7 +143,7 @@ fn described_load(load: &LoadPlan) -> String {
     format!("{pace}; {}, {per_connection}; {}", plural(connections, "connection"), plural(threads, "thread"))
 }
 
-fn plural(n: u64, thing: &str) -> String {
+pub(super) fn plural(n: u64, thing: &str) -> String {
     format!("{} {thing}{}", units::count(n), if n == 1 { "" } else { "s" })
 }
 

@@ -91,7 +91,6 @@ pub(super) fn tls_plan(args: &TlsArgs) -> Result<TlsPlan, Failed> {
         },
     };
     let mut plan = TlsPlan::new(choice).map_err(Failed::usage)?;
-    plan.resumption = args.resumption;
     plan.trust = match (&args.ca, args.roots, args.insecure) {
         (Some(path), _, _) => Trust::Ca(path.clone()),
         (None, _, true) => Trust::Insecure,

@@ -16,6 +16,7 @@ use crate::host::limits::Limits;
 use crate::host::preflight::{self, Needs, Shortfall};
 use crate::model::load::{Close, Pace, RequestsPerConnection, Unit};
 use crate::model::plan::RunPlan;
+use crate::model::tls::Resumption;
 use crate::record::folder::ResultsFolder;
 use crate::record::run::{Remark, RunDocument};
 use crate::tls::config::ClientMaterial;
@@ -50,6 +51,9 @@ pub(super) struct RunArgs {
     load: LoadArgs,
     #[command(flatten)]
     tls: TlsArgs,
+    /// New connections: full, resumed, or the share that resumes, such as 0.8
+    #[arg(long, value_name = "KIND", default_value = "full", allow_hyphen_values = true, help_heading = "TLS")]
+    resumption: Resumption,
     #[command(flatten)]
     output: OutputArgs,
     /// Shows the plan as understood, and what will not fit; looks up the name, and sends nothing to the target
@@ -61,10 +65,12 @@ pub(super) struct RunArgs {
 
 impl RunArgs {
     fn plan(&self) -> Result<RunPlan, Failed> {
+        let mut tls = load::tls_plan(&self.tls)?;
+        tls.resumption = self.resumption;
         Ok(RunPlan {
             target: load::target(&self.request)?,
             request: load::request(&self.request)?,
-            tls: load::tls_plan(&self.tls)?,
+            tls,
             load: load::load_plan(&self.load)?,
         })
     }

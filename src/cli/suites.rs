@@ -1,5 +1,7 @@
 //! `shakedown suites URL`: every allowed suite against one endpoint, compared.
 
+mod dry_run;
+
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::args::{OutputArgs, PoolArgs, RequestArgs, ServerArgs, TlsArgs, duration};
+use super::args::{OutputArgs, PoolArgs, RequestArgs, ServerArgs, TlsArgs, duration, named_suites, seed, whole};
 use super::exit::{Failed, INCONCLUSIVE, one_line};
 use super::server_process::{ServerProcess, are_apart};
 use super::{load, output, signals};
@@ -15,28 +17,52 @@ use crate::engine::Addresses;
 use crate::experiment::suites::{self, CannotCompare, Step, Surroundings};
 use crate::host::limits;
 use crate::model::suite::Suite;
-use crate::model::suites::{Objects, SuitesChoice, SuitesPlan, WorkloadKind};
+use crate::model::suites::{Extent, Objects, ROUNDS, SuitesChoice, SuitesPlan, WorkloadKind};
 use crate::record::folder::{DOCUMENT, ResultsFolder};
-use crate::record::suites::SuitesDocument;
+use crate::record::suites::{SuitesDocument, TrustVerdict};
 use crate::report;
-use crate::units::{ByteCount, Percent};
+use crate::units::{self, ByteCount, Percent};
+
+const AFTER_HELP: &str = "\
+Small requests go to the URL. Downloads and uploads go to the paths of `shakedown serve` unless --download and --upload say \
+otherwise; what the endpoint does not have is left out, and told.
+
+Examples:
+  shakedown suites https://api.example.com/health --dry-run
+      what would be compared, and how long it takes
+  shakedown suites https://api.example.com/health --workload full,request
+      all suites, by new connections and by the URL's own request
+  shakedown suites https://files.example.com/ --workload download --download '/objects/{bytes}' --size 16KiB,1MiB
+      all suites, by downloads of the endpoint's own objects
+
+Exit codes: 0 can be trusted; 2 wrong usage; 3 NOT TRUSTED, INCONCLUSIVE or interrupted; 4 nothing could be compared.";
 
 /// Every allowed suite against one endpoint, compared
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Small requests go to the URL. Downloads and uploads go to the paths of `shakedown serve` unless --download and \
-                        --upload say otherwise; what the endpoint does not have is left out, and told."
-)]
+#[command(after_help = AFTER_HELP)]
+// What these options mean to a comparison is not quite what they mean to a single run.
+#[command(mut_arg("suites", |arg| arg.help("The cipher suites that are compared, IANA or OpenSSL names [default: the nine]")
+    .long_help(compared_suites())))]
+#[command(mut_arg("cert_type", |arg| arg.help("The kind of certificate that the suites are used with; any: each kind by itself")))]
+#[command(mut_arg("connections", |arg| arg.help("Connections of each run [default: 64]")))]
+#[command(mut_arg("timeout", |arg| arg.help("The longest wait for an answer, and for the end of what a run has begun [default: 10s]")))]
+#[command(mut_arg("quiet", |arg| arg.help("Prints no table and shows no progress; warnings, errors and a result that cannot be trusted still go to stderr")))]
 pub(super) struct SuitesArgs {
     #[command(flatten)]
     request: RequestArgs,
     #[command(flatten)]
     tls: TlsArgs,
     /// What the suites are compared by: full, resumed, request, download, upload [default: all]
-    #[arg(long = "workload", value_name = "NAME", value_delimiter = ',', help_heading = "Comparison")]
+    #[arg(long = "workload", value_name = "NAME[,NAME]", value_delimiter = ',', help_heading = "Comparison")]
     workloads: Vec<WorkloadKind>,
     /// Sizes of downloads and uploads
-    #[arg(long = "size", value_name = "SIZE", value_delimiter = ',', default_values = ["1KiB", "16KiB", "1MiB"], help_heading = "Comparison")]
+    #[arg(
+        long = "size",
+        value_name = "SIZE[,SIZE]",
+        value_delimiter = ',',
+        default_value = "1KiB,16KiB,1MiB",
+        help_heading = "Comparison"
+    )]
     sizes: Vec<ByteCount>,
     /// Where an object of a size is; {bytes} stands for the size
     #[arg(long, value_name = "PATH", default_value = "/bytes/{bytes}", help_heading = "Comparison")]
@@ -44,27 +70,51 @@ pub(super) struct SuitesArgs {
     /// Where an object may be sent by POST
     #[arg(long, value_name = "PATH", default_value = "/sink", help_heading = "Comparison")]
     upload: String,
-    /// What the others are compared with [default: AES128-GCM of TLS 1.2, for each type of certificate]
+    /// What the others are compared with; it must be taken [default: AES128-GCM of TLS 1.2, or what comes nearest, for each type of certificate]
     #[arg(long, value_name = "SUITE", help_heading = "Comparison")]
     baseline: Option<Suite>,
-    /// Rounds that are measured, each with every suite under every workload, in shuffled order
-    #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Comparison")]
+    #[arg(long, value_name = "N", value_parser = rounds, allow_hyphen_values = true, default_value = "10", help = rounds_help(),
+          help_heading = "Comparison")]
     rounds: u32,
-    /// Measured time of each run; a round has two for each suite and workload
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "300ms", help_heading = "Comparison")]
+    /// Measured time of each run, 100ms or more; a round has two runs for each suite and workload
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, default_value = "300ms", help_heading = "Comparison")]
     trial: Duration,
-    /// The rate at which response times are compared, as a share of what the slowest suite carries
-    #[arg(long, value_name = "PERCENT", default_value = "50%", help_heading = "Comparison")]
+    /// The rate at which response times are compared, as a share of what the slowest suite carries: 5% to 95%
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        allow_hyphen_values = true,
+        default_value = "50%",
+        help_heading = "Comparison"
+    )]
     load_share: Percent,
     /// Repeats the orders and arrivals of an earlier comparison
-    #[arg(long, value_name = "N", help_heading = "Comparison")]
+    #[arg(long, value_name = "N", value_parser = seed, allow_hyphen_values = true, help_heading = "Comparison")]
     seed: Option<u64>,
     #[command(flatten)]
     pool: PoolArgs,
     #[command(flatten)]
     output: OutputArgs,
+    /// Shows what would be compared, how long it takes, and what will not fit; looks up the name, and sends nothing to the target
+    #[arg(long, conflicts_with = "json", help_heading = None::<&str>)]
+    dry_run: bool,
     #[command(flatten)]
     server: ServerArgs,
+}
+
+fn rounds(text: &str) -> Result<u32, String> {
+    whole(text, "a whole number such as 10")
+}
+
+fn rounds_help() -> String {
+    let (least, most) = (ROUNDS.start(), ROUNDS.end());
+    format!(
+        "Rounds that are measured, {least} to {most}, each with every suite under every workload, in shuffled order"
+    )
+}
+
+fn compared_suites() -> String {
+    named_suites("The cipher suites that are compared, separated by commas; all nine if none is named:")
 }
 
 impl SuitesArgs {
@@ -92,6 +142,9 @@ pub(super) fn execute(args: &SuitesArgs) -> Result<ExitCode, Failed> {
     let server = ServerProcess::named(&args.server)?;
     // A limit that cannot be raised is judged as it is.
     let _ = limits::raise_nofile();
+    if args.dry_run {
+        return dry_run::execute(&plan);
+    }
     let folder = output::folder(&args.output, "suites", &plan.target().url.endpoint.host.to_string())?;
     match compare_and_write(args, &plan, server.as_ref(), &folder) {
         Ok(document) => conclude(args, &document, &folder),
@@ -114,12 +167,20 @@ fn compare_and_write(
     for (address, why) in &addresses.dropped {
         output::warn(&format!("{address} does not answer ({why}) and is left out"));
     }
+    for shortfall in dry_run::shortfalls(plan, addresses.used.len()) {
+        output::warn(&shortfall.text);
+    }
     let stop = signals::stop_on_signal(folder)?;
     let apart = are_apart(&addresses, server);
     let server = server.map(ServerProcess::metered);
     let around = Surroundings { addresses: &addresses, server, apart, stop: &stop };
     let bar = bar(!(args.output.quiet || args.output.no_progress));
-    let result = suites::run(plan, &around, &mut |step| show(&bar, &step));
+    let result = suites::run(plan, &around, &mut |step| {
+        if let (Step::Begins(extent), false) = (&step, args.output.quiet) {
+            bar.suspend(|| eprintln!("{}", how_long(*extent)));
+        }
+        show(&bar, &step);
+    });
     bar.finish_and_clear();
     let document = result.map_err(|error| match error {
         CannotCompare::Setup(error) => Failed::could_not_run(error),
@@ -142,10 +203,11 @@ fn conclude(args: &SuitesArgs, document: &SuitesDocument, folder: &ResultsFolder
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;
     }
-    let why = match (document.interrupted, document.trustworthy.trusted) {
+    let why = match (document.interrupted, document.trustworthy.verdict) {
         (true, _) => "INTERRUPTED: only complete rounds are in the result".to_owned(),
-        (false, false) => format!("NOT TRUSTED: {}", document.trustworthy.text),
-        (false, true) => return Ok(ExitCode::SUCCESS),
+        (false, TrustVerdict::NotTrusted) => format!("NOT TRUSTED: {}", document.trustworthy.text),
+        (false, TrustVerdict::Inconclusive) => format!("INCONCLUSIVE: {}", document.trustworthy.text),
+        (false, TrustVerdict::Trusted) => return Ok(ExitCode::SUCCESS),
     };
     // Where the table that says so is not shown, the exit code needs a word.
     if args.output.json || args.output.quiet {
@@ -175,11 +237,22 @@ pub(super) fn show(bar: &ProgressBar, step: &Step<'_>) {
             bar.set_length(*total as u64);
             bar.set_position(*done as u64);
             let left = left.map_or(String::new(), |left| format!("about {} left", in_minutes(left)));
-            bar.set_prefix(format!("round {round}/{rounds}  {left}"));
+            let round = if *round == 0 { "first round".to_owned() } else { format!("round {round}/{rounds}") };
+            bar.set_prefix(format!("{round}  {left}"));
             bar.set_message(format!("{workload}: {arm}"));
         }
-        Step::Run(_) => {}
+        Step::Begins(_) | Step::Run(_) => {}
     }
+}
+
+/// How much a comparison is, and about how long it takes.
+fn how_long(extent: Extent) -> String {
+    format!(
+        "about {}: {} runs of {} rows (suites under workloads, controls included)",
+        in_minutes(extent.about()),
+        units::count(extent.runs as u64),
+        units::count(extent.rows as u64)
+    )
 }
 
 /// A length of time to the second or minute, as nobody waits more exactly.

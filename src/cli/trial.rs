@@ -1,4 +1,5 @@
-//! `shakedown` without a command: the trial of the embedded endpoint. A demonstration, not a verdict: it exits with 0 when it worked.
+//! `shakedown` without a command: the trial of the embedded endpoint. A demonstration, not a verdict: it exits with 0 when it worked, whatever
+//! it found, and with 3 where the user ended it.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::args::OutputArgs;
-use super::exit::Failed;
+use super::exit::{Failed, INCONCLUSIVE};
 use super::{crypto, load, output, signals, suites};
 use crate::experiment::trial::{self, Step};
 use crate::record::folder::{DOCUMENT, Filler, FolderError, ResultsFolder};
@@ -68,7 +69,7 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if document.interrupted { ExitCode::from(INCONCLUSIVE) } else { ExitCode::SUCCESS })
 }
 
 fn write(folder: &ResultsFolder, document: &TrialDocument) -> Result<(), FolderError> {

@@ -17,7 +17,11 @@ pub(super) fn sentence(error: &clap::Error, typed: &[String]) -> String {
         }
         ErrorKind::InvalidValue => format!("{argument} '{value}' is not a choice{}", one_of(error)),
         ErrorKind::UnknownArgument if argument.starts_with('-') => {
-            format!("{argument} is not an option of `{command}`{}", way_out(error, ContextKind::SuggestedArg, &command))
+            let way_out = stand_in(&command, &argument).map_or_else(
+                || way_out(error, ContextKind::SuggestedArg, &command),
+                |stand_in| format!(": {stand_in}"),
+            );
+            format!("{argument} is not an option of `{command}`{way_out}")
         }
         ErrorKind::UnknownArgument => match without_value(&argument, typed) {
             Some((option, taken)) => format!("{option} needs a value, and {taken} is none"),
@@ -63,6 +67,24 @@ fn no_command(name: &str, error: &clap::Error, command: &str) -> String {
         return format!("'{name}' is no command; to load it: `shakedown run {name}`");
     }
     format!("'{name}' is no command{}", way_out(error, ContextKind::SuggestedSubcommand, command))
+}
+
+/// What stands in for an option of `shakedown run` that another command does not have.
+fn stand_in(command: &str, option: &str) -> Option<&'static str> {
+    let suites = match option {
+        "--duration" | "--requests" => {
+            "--trial TIME is the measured time of each run, and --rounds N how many there are"
+        }
+        "--warmup" => "each run is loaded for about a fifth of --trial before it is measured",
+        "--rate" => {
+            "--load-share PERCENT says at which share of what the slowest suite carries response times are compared"
+        }
+        "--resumption" | "--unit" | "--requests-per-connection" => {
+            "the workloads say so, such as --workload full,resumed,request"
+        }
+        _ => return None,
+    };
+    (command == "shakedown suites").then_some(suites)
 }
 
 /// What was probably meant, if clap has an idea, and where to look.

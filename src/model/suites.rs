@@ -18,6 +18,10 @@ use super::target::Target;
 use super::tls::{Resumption, TlsPlan};
 use crate::units::{ByteCount, Rate};
 
+mod extent;
+
+pub use extent::Extent;
+
 /// Which way an object goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -225,7 +229,7 @@ pub struct SuitesPlan {
 }
 
 /// The fewest rounds that an interval can be made of, and the most that anybody would wait for.
-const ROUNDS: std::ops::RangeInclusive<u32> = 5..=1000;
+pub const ROUNDS: std::ops::RangeInclusive<u32> = 5..=1000;
 
 /// The largest object.
 const MAX_OBJECT: u64 = 1 << 30;
@@ -321,9 +325,19 @@ impl SuitesPlan {
         &self.target
     }
 
+    /// The request of [`Workload::Request`].
+    pub fn request(&self) -> &RequestPlan {
+        &self.request
+    }
+
     /// TLS as it is the same for all arms: groups, trust, provider.
     pub fn tls(&self) -> &TlsPlan {
         &self.tls
+    }
+
+    /// `--baseline`, where it names one.
+    pub fn named_baseline(&self) -> Option<Suite> {
+        self.choice.baseline
     }
 
     /// Of the `accepted` arms with this type of certificate, the one that the others are compared with: `--baseline`, or the first of

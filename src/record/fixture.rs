@@ -1,6 +1,7 @@
 //! Hand-made documents for tests, with the awkward values that a real run has seldom all at once.
 
 mod suites;
+mod trial;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use crate::model::failure::FailureKind;
 use crate::model::suite::{Group, Suite, TlsVersion};
 
 pub(crate) use suites::{suites, untrusted_suites};
+pub(crate) use trial::{interrupted_trial, trial};
 
 /// A distribution around `p50`, in nanoseconds, in which every quantile is known with its interval.
 fn latency(count: u64, p50: u64) -> Latency {

@@ -24,7 +24,7 @@ pub struct SuitesDocument {
     pub plan: SuitesPlanRecord,
     /// When it started: RFC 3339, UTC.
     pub started_at: String,
-    /// Whether the user ended it early; the rounds that were not complete are left out then.
+    /// Whether the user ended it early; what was not complete is left out then.
     pub interrupted: bool,
     /// Whether the differences found can be believed: what the arms that are the baseline again say.
     pub trustworthy: Trustworthy,
@@ -34,6 +34,13 @@ pub struct SuitesDocument {
     pub arms: Vec<ArmRecord>,
     /// What the endpoint did not take, and is in no other row.
     pub refused: Vec<Refused>,
+}
+
+/// Which handshakes resume a session: it is the workload that says so, for all arms alike.
+pub const RESUMPTION: &str = "full, and resumed under resumed_handshake";
+
+fn resumption() -> String {
+    RESUMPTION.to_owned()
 }
 
 /// What was the same for all arms.
@@ -51,7 +58,13 @@ pub struct SuitesPlanRecord {
     pub threads: u64,
     pub pin: bool,
     pub path: String,
+    /// What was asked for; null: AES-128-GCM, as the docs say.
+    #[serde(default)]
+    pub baseline: Option<Suite>,
     pub groups: Vec<String>,
+    /// [`RESUMPTION`]
+    #[serde(default = "resumption")]
+    pub resumption: String,
     pub crypto: String,
     /// The longest record that this side writes; the server's are its own choice.
     pub record_bytes: u64,
@@ -64,12 +77,76 @@ pub struct SuitesPlanRecord {
     pub confidence: f64,
 }
 
+/// What can be made of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrustVerdict {
+    /// The baselines do not differ from themselves, and what is small enough to matter would have been seen.
+    Trusted,
+    /// Nothing speaks against it, but too little was measured, or under too much noise, to tell.
+    Inconclusive,
+    /// Something other than the suite makes a difference.
+    NotTrusted,
+}
+
+impl TrustVerdict {
+    /// The name in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trusted => "trusted",
+            Self::Inconclusive => "inconclusive",
+            Self::NotTrusted => "not_trusted",
+        }
+    }
+}
+
 /// What the arms that are the baseline again say of all the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "StoredTrustworthy")]
 pub struct Trustworthy {
-    /// False where a baseline differed from itself, or where nothing could be said of that.
+    /// Of the comparison as a whole.
+    pub verdict: TrustVerdict,
+    /// Whether that is `trusted`.
     pub trusted: bool,
-    /// The largest share by which the baseline's rate could differ from itself: what is smaller cannot be seen by this comparison.
+    /// The largest share by which the baseline's rate could differ from itself: what is smaller cannot be seen everywhere.
+    pub noise_floor: Option<f64>,
+    /// Why, in a sentence.
+    pub text: String,
+    /// The same of each workload, in the order in which they are shown.
+    pub workloads: Vec<WorkloadTrust>,
+}
+
+/// As [`Trustworthy`], and as documents hold it that were written when it had two values only, and none for each workload.
+#[derive(Deserialize)]
+struct StoredTrustworthy {
+    verdict: Option<TrustVerdict>,
+    trusted: bool,
+    noise_floor: Option<f64>,
+    text: String,
+    #[serde(default)]
+    workloads: Vec<WorkloadTrust>,
+}
+
+impl From<StoredTrustworthy> for Trustworthy {
+    fn from(stored: StoredTrustworthy) -> Self {
+        let StoredTrustworthy { verdict, trusted, noise_floor, text, workloads } = stored;
+        let of_two = if trusted { TrustVerdict::Trusted } else { TrustVerdict::NotTrusted };
+        Self { verdict: verdict.unwrap_or(of_two), trusted, noise_floor, text, workloads }
+    }
+}
+
+/// What the controls of one workload say of its other arms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadTrust {
+    /// As of [`ArmRecord`].
+    pub workload: String,
+    /// The same.
+    pub direction: Option<Direction>,
+    /// The same.
+    pub object_bytes: Option<u64>,
+    /// What can be made of its arms.
+    pub verdict: TrustVerdict,
+    /// The largest share by which the baseline's rate could differ from itself: what is smaller cannot be seen under this workload.
     pub noise_floor: Option<f64>,
     /// Why, in a sentence.
     pub text: String,
@@ -96,7 +173,7 @@ pub struct ArmRecord {
     pub control: bool,
     /// `client` where the generator was the limit, or was kept from running, in most rounds: the rate is a lower bound of the server's then.
     pub limited_by: Option<String>,
-    /// Whose figure the rate is: `server`, `client`, or `both` where they shared cores.
+    /// Whose figure the rate is: `both` where they shared cores, or are not known not to; else `client` where that was the limit, or `server`.
     pub rate_of: String,
     /// The groups that its handshakes agreed on; empty where no key was exchanged.
     pub groups: Vec<Group>,
@@ -192,6 +269,9 @@ pub struct Versus {
     /// `faster`, `slower` (of CPU time: `cheaper`, `dearer`), `no_difference`, `too_few` rounds to tell; or `bound`: the client was the limit
     /// of one of the two only, and the ratio of the server's own rates may lie on the other side.
     pub verdict: String,
+    /// Of `rate`: `client` where the client was the limit of both, so that the verdict is about what they cost the client; else null.
+    #[serde(default)]
+    pub limited_by: Option<String>,
 }
 
 /// Something that the endpoint did not take.

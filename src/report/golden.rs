@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{compare, crypto, csv, suites, text};
+use super::{compare, crypto, csv, suites, text, trial};
 use crate::experiment::compare::fixture as compared;
 use crate::record;
 use crate::record::compare::CompareDocument;
@@ -73,6 +73,12 @@ fn each_format_of_a_comparison_is_as_it_was() {
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
         hold(folder, &document, &formats);
     }
+}
+
+#[test]
+fn the_text_of_the_trial_is_as_it_was() {
+    hold("trial", &fixture::trial(), &[("summary.txt", trial::text)]);
+    hold("trial-interrupted", &fixture::interrupted_trial(), &[("summary.txt", trial::text)]);
 }
 
 /// Holds what each of `formats` makes of `document` against the file of that name in `folder`.

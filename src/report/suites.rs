@@ -1,13 +1,19 @@
 //! A comparison of suites: a table for each workload, those of CPU times, and a CSV with a row for each suite, workload and size.
 
+mod csv;
+
+use std::collections::BTreeSet;
 use std::io;
 
-use super::csv::{real, text as text_cell, truth, whole, writer};
 use super::layout::{Page, solid};
 use crate::model::suite::{KeyType, Suite};
 use crate::model::suites::Direction;
-use crate::record::suites::{ArmRecord, Figure, Refused, SuitesDocument, Versus};
+use crate::record::suites::{
+    ArmRecord, Figure, Refused, SuitesDocument, TrustVerdict, Trustworthy, Versus, WorkloadTrust,
+};
 use crate::units::{self, ByteCount};
+
+pub use csv::csv;
 
 /// What stands where there is no figure.
 const NONE: &str = "–";
@@ -22,9 +28,13 @@ const COST_COLUMNS: usize = 6;
 pub fn text(document: &SuitesDocument, out: &mut dyn io::Write) -> io::Result<()> {
     let mut page = Page::default();
     heading(&mut page, document);
+    // What was ended before its first round was complete has nothing to show.
+    if document.arms.iter().all(|arm| arm.rounds.is_empty() && arm.estimate.rate_per_s.is_none()) {
+        return out.write_all(page.finish().as_bytes());
+    }
     for cell in cells(document) {
         page.gap();
-        workload(&mut page, cell);
+        workload(&mut page, cell, trust_of(&document.trustworthy, &cell[0]));
     }
     for (side, cpu, per_gb) in [
         ("client", (|arm| arm.estimate.client_cpu_ns) as Cost, (|arm| arm.estimate.client_cpu_s_per_gb) as Cost),
@@ -42,9 +52,15 @@ pub fn text(document: &SuitesDocument, out: &mut dyn io::Write) -> io::Result<()
 
 fn heading(page: &mut Page, document: &SuitesDocument) {
     let trust = &document.trustworthy;
-    page.line(if trust.trusted { "TRUSTED" } else { "NOT TRUSTED" }, &trust.text);
+    let label = match trust.verdict {
+        TrustVerdict::Trusted => "TRUSTED",
+        TrustVerdict::Inconclusive => "INCONCLUSIVE",
+        TrustVerdict::NotTrusted => "NOT TRUSTED",
+    };
+    page.line(label, &trust.text);
     if document.interrupted {
-        page.line("INTERRUPTED", "ended by the user: only complete rounds are shown");
+        let what = if rounds(document) == 0 { "before a round was complete" } else { "only complete rounds are shown" };
+        page.line("INTERRUPTED", &format!("ended by the user: {what}"));
     }
     if document.plan.insecure {
         page.line("NOT VERIFIED", "--insecure: the server's certificate was not checked");
@@ -63,7 +79,7 @@ fn heading(page: &mut Page, document: &SuitesDocument) {
 fn conditions(page: &mut Page, document: &SuitesDocument) {
     let (plan, target) = (&document.plan, &document.target);
     page.line("target", &format!("{} at {}", target.url, target.addresses.join(", ")));
-    let measured = document.arms.iter().flat_map(|arm| &arm.rounds).map(|round| round.round).max().unwrap_or(0);
+    let measured = rounds(document);
     page.list(
         "load",
         &[
@@ -82,11 +98,18 @@ fn conditions(page: &mut Page, document: &SuitesDocument) {
             format!("seed {}", plan.seed),
         ],
     );
+    let agreed: BTreeSet<_> = document.arms.iter().flat_map(|arm| &arm.groups).map(ToString::to_string).collect();
+    let agreed = if agreed.is_empty() {
+        String::new()
+    } else {
+        format!(" ({} agreed on)", agreed.into_iter().collect::<Vec<_>>().join(" and "))
+    };
     page.line(
         "the same",
         &format!(
-            "groups {}; {}; records of up to {} from this side; certificate chain verified {}",
+            "groups {} offered{agreed}; handshakes {}; library {}; records of up to {} from this side; certificate chain verified {}",
             plan.groups.join(", "),
+            plan.resumption.replace('_', " "),
             plan.crypto,
             solid(&units::bytes(plan.record_bytes as f64)),
             match (plan.insecure, plan.verify.as_str()) {
@@ -99,7 +122,20 @@ fn conditions(page: &mut Page, document: &SuitesDocument) {
     let mut baselines: Vec<String> = document.arms.iter().filter(|arm| arm.baseline).map(full_name).collect();
     baselines.sort();
     baselines.dedup();
-    page.list("baseline", &baselines);
+    if !baselines.is_empty() {
+        page.list("baseline", &baselines);
+    }
+}
+
+/// How many rounds there are.
+fn rounds(document: &SuitesDocument) -> u32 {
+    document.arms.iter().flat_map(|arm| &arm.rounds).map(|round| round.round).max().unwrap_or(0)
+}
+
+/// What the controls of the arm's workload say, where the document has it.
+fn trust_of<'a>(trustworthy: &'a Trustworthy, arm: &ArmRecord) -> Option<&'a WorkloadTrust> {
+    let of = |trust: &&WorkloadTrust| (trust.workload.as_str(), trust.direction, trust.object_bytes) == key(arm);
+    trustworthy.workloads.iter().find(of)
 }
 
 fn seconds(s: f64) -> String {
@@ -149,13 +185,21 @@ fn title(arm: &ArmRecord) -> String {
     }
 }
 
-fn workload(page: &mut Page, rows: &[ArmRecord]) {
+fn workload(page: &mut Page, rows: &[ArmRecord], trust: Option<&WorkloadTrust>) {
     let first = &rows[0];
     let bulk = first.object_bytes.is_some();
     let what = if bulk || first.workload == "request" { "requests" } else { "handshakes" };
     let rate = if bulk { "bytes/s" } else { "per s" };
     let common = rows.iter().find_map(|row| row.estimate.common_rate_per_s);
     page.heading(&format!("{}; {rate}: {}", title(first), whose(rows)));
+    if let Some(trust) = trust {
+        let label = match trust.verdict {
+            TrustVerdict::Trusted => "A/A",
+            TrustVerdict::Inconclusive => "A/A, INCONCLUSIVE",
+            TrustVerdict::NotTrusted => "A/A, NOT TRUSTED",
+        };
+        page.heading(&format!("{label}: {}", trust.text));
+    }
     if let Some(common) = common {
         page.heading(&format!("p50 and p99: response time at {} {what}/s", units::decimal(common)));
     }
@@ -167,12 +211,13 @@ fn workload(page: &mut Page, rows: &[ArmRecord]) {
 /// Whose figures the rates of one table are.
 fn whose(rows: &[ArmRecord]) -> &'static str {
     let all = |of: &str| rows.iter().all(|row| row.rate_of == of);
-    match () {
-        () if all("server") => "at full load, and not limited by the client",
-        () if all("both") => "client and server together, on shared cores, at full load",
-        () if all("client") => "the client at full load, the server could carry more",
-        () if rows.iter().any(|row| row.rate_of == "server") => "at full load, and with ≥ limited by the client",
-        () => "at full load, of client and server together, and with ≥ of the client",
+    let limited = rows.iter().any(|row| row.limited_by.is_some());
+    match (all("server"), all("client"), rows.iter().any(|row| row.rate_of == "both")) {
+        (true, ..) => "at full load, not limited by the client",
+        (_, true, _) => "limited by the client; the server could carry more",
+        (.., true) if limited => "client and server together, on one machine; ≥: the client was the limit",
+        (.., true) => "client and server together, on one machine",
+        _ => "at full load; ≥: limited by the client",
     }
 }
 
@@ -204,7 +249,7 @@ fn workload_row(row: &ArmRecord, bulk: bool) -> Vec<String> {
     };
     let (ratio, verdict) = match &row.versus_baseline {
         None => ("baseline".to_owned(), String::new()),
-        Some(versus) => (ratio(versus), words(versus).to_owned()),
+        Some(versus) => (ratio(versus), words(versus)),
     };
     let time = |figure: Option<Figure>| figure.map_or_else(|| NONE.to_owned(), |figure| units::time(figure.value));
     let name = if row.control { "baseline again (A/A)" } else { row.suite.openssl() };
@@ -254,13 +299,16 @@ fn ratio(versus: &Versus) -> String {
     }
 }
 
-/// The verdict in words.
-fn words(versus: &Versus) -> &str {
+/// The verdict in words; where the client was the limit of both rates, whose verdict it is.
+fn words(versus: &Versus) -> String {
+    let of_client = versus.limited_by.is_some();
     match versus.verdict.as_str() {
-        "no_difference" => "no difference seen",
-        "too_few" => "too few rounds",
-        "bound" => "≥ against no ≥",
-        word => word,
+        "no_difference" if of_client => "none seen (client)".to_owned(),
+        "no_difference" => "no difference seen".to_owned(),
+        "too_few" => "too few rounds".to_owned(),
+        "bound" => "≥ against no ≥".to_owned(),
+        word if of_client => format!("{word} (client)"),
+        word => word.to_owned(),
     }
 }
 
@@ -341,7 +389,14 @@ fn legend(page: &mut Page, document: &SuitesDocument) {
     if document.arms.iter().any(|arm| arm.limited_by.is_some()) {
         page.line(
             "≥",
-            "the client was the limit: the rate and its verdict are about the client, and the server could carry more",
+            "the client was the limit, or was kept from running: the server could carry this much or more; against a rate without ≥ only a verdict that this cannot \
+             turn is given",
+        );
+    }
+    if document.arms.iter().filter_map(|arm| arm.versus_baseline.as_ref()).any(|versus| versus.limited_by.is_some()) {
+        page.line(
+            "(client)",
+            "the client was the limit of this suite and of the baseline: the verdict is about what they cost the client, not the server",
         );
     }
     let stamp = &document.started_at;
@@ -350,92 +405,6 @@ fn legend(page: &mut Page, document: &SuitesDocument) {
         "measured",
         &format!("{stamp} by shakedown {} with {}, on {cpu}", document.tool.version, document.tool.crypto),
     );
-}
-
-/// One row for each suite, certificate type, workload and size; a header even where there is none.
-///
-/// # Errors
-/// Only those of `out`.
-pub fn csv(document: &SuitesDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut csv = writer(out);
-    let columns = columns(document);
-    csv.write_record(columns.iter().map(|(name, _)| name))?;
-    for arm in &document.arms {
-        csv.write_record(columns.iter().map(|(_, cell)| cell(arm)))?;
-    }
-    csv.flush()
-}
-
-/// A column: its name, and the cell of a row.
-type Column<'a> = (String, Box<dyn Fn(&ArmRecord) -> String + 'a>);
-
-fn columns(document: &SuitesDocument) -> Vec<Column<'_>> {
-    let mut columns = identity(document);
-    let mut add = |name: &str, cell: fn(&ArmRecord) -> String| columns.push((name.to_owned(), Box::new(cell)));
-    add("rounds", |arm| whole(u64::from(arm.estimate.rounds)));
-    add("disturbed_rounds", |arm| whole(arm.rounds.iter().filter(|round| round.disturbed).count() as u64));
-    add("limited_by", |arm| text_cell(arm.limited_by.as_deref().unwrap_or_default()));
-    add("rate_of", |arm| text_cell(&arm.rate_of));
-    add("groups", |arm| text_cell(&arm.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")));
-    let figures: [(&str, Cost); 8] = [
-        ("rate_per_s", |arm| arm.estimate.rate_per_s),
-        ("bytes_per_s", |arm| arm.estimate.bytes_per_s),
-        ("client_cpu_ns", |arm| arm.estimate.client_cpu_ns),
-        ("client_cpu_s_per_gb", |arm| arm.estimate.client_cpu_s_per_gb),
-        ("server_cpu_ns", |arm| arm.estimate.server_cpu_ns),
-        ("server_cpu_s_per_gb", |arm| arm.estimate.server_cpu_s_per_gb),
-        ("response_p50_ns", |arm| arm.estimate.response_p50_ns),
-        ("response_p99_ns", |arm| arm.estimate.response_p99_ns),
-    ];
-    for (name, figure) in figures {
-        columns.push((name.to_owned(), Box::new(move |arm| real(figure(arm).map(|figure| figure.value)))));
-        columns.push((format!("{name}_low"), Box::new(move |arm| real(figure(arm).and_then(|figure| figure.low)))));
-        columns.push((format!("{name}_high"), Box::new(move |arm| real(figure(arm).and_then(|figure| figure.high)))));
-    }
-    let mut add = |name: &str, cell: fn(&ArmRecord) -> String| columns.push((name.to_owned(), Box::new(cell)));
-    add("common_rate_per_s", |arm| real(arm.estimate.common_rate_per_s));
-    add("responses", |arm| whole(arm.estimate.responses));
-    add("failed", |arm| whole(arm.estimate.failed));
-    for measure in ["rate", "response_p50", "client_cpu", "server_cpu"] {
-        let of = move |arm: &ArmRecord| {
-            arm.versus_baseline.iter().chain(&arm.also_versus_baseline).find(|v| v.measure == measure).cloned()
-        };
-        let name = format!("{measure}_versus_baseline");
-        columns.push((name.clone(), Box::new(move |arm| real(of(arm).and_then(|versus| versus.ratio)))));
-        columns.push((format!("{name}_low"), Box::new(move |arm| real(of(arm).and_then(|versus| versus.low)))));
-        columns.push((format!("{name}_high"), Box::new(move |arm| real(of(arm).and_then(|versus| versus.high)))));
-        let verdict = move |arm: &ArmRecord| of(arm).map(|versus| text_cell(&versus.verdict)).unwrap_or_default();
-        columns.push((format!("{measure}_verdict"), Box::new(verdict)));
-    }
-    columns
-}
-
-/// When, where, what.
-fn identity(document: &SuitesDocument) -> Vec<Column<'_>> {
-    let mut columns: Vec<Column<'_>> = Vec::new();
-    let same = [
-        ("started_at", text_cell(&document.started_at)),
-        ("url", text_cell(&document.target.url)),
-        ("host_cpu_model", text_cell(document.host.cpu.model.as_deref().unwrap_or_default())),
-        ("crypto", text_cell(&document.tool.crypto)),
-        ("insecure", truth(document.plan.insecure)),
-        ("interrupted", truth(document.interrupted)),
-        ("trusted", truth(document.trustworthy.trusted)),
-    ];
-    for (name, cell) in same {
-        columns.push((name.to_owned(), Box::new(move |_| cell.clone())));
-    }
-    let mut add = |name: &str, cell: fn(&ArmRecord) -> String| columns.push((name.to_owned(), Box::new(cell)));
-    add("suite", |arm| arm.suite.iana().to_owned());
-    add("suite_openssl", |arm| arm.suite.openssl().to_owned());
-    add("version", |arm| arm.version.to_string());
-    add("certificate", |arm| arm.certificate.to_string());
-    add("workload", |arm| text_cell(&arm.workload));
-    add("direction", |arm| arm.direction.map(Direction::name).unwrap_or_default().to_owned());
-    add("object_bytes", |arm| whole(arm.object_bytes));
-    add("baseline", |arm| truth(arm.baseline));
-    add("control", |arm| truth(arm.control));
-    columns
 }
 
 #[cfg(test)]

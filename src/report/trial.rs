@@ -23,6 +23,9 @@ pub fn text(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()>
             }
         },
     );
+    if document.interrupted && !document.suites.interrupted && document.crypto.is_none() {
+        page.line("INTERRUPTED", "ended by the user before the cryptography was measured");
+    }
     page.gap();
     out.write_all(page.finish().as_bytes())?;
     suites::text(&document.suites, out)?;

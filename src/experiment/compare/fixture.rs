@@ -9,7 +9,8 @@ use crate::model::suites as load;
 use crate::record::compare::{CompareDocument, Comparer};
 use crate::record::run::{Latencies, Latency, RunDocument, SeriesRow};
 use crate::record::suites::{
-    ArmRecord, Estimates, Figure, SCHEMA, SuitesDocument, SuitesPlanRecord, Trustworthy, Versus,
+    ArmRecord, Estimates, Figure, RESUMPTION, SCHEMA, SuitesDocument, SuitesPlanRecord, TrustVerdict, Trustworthy,
+    Versus,
 };
 use crate::record::{crypto, fixture};
 use crate::stats::compare::Tolerance;
@@ -113,6 +114,7 @@ fn versus(ratio: f64) -> Versus {
             "no_difference"
         }
         .into(),
+        limited_by: None,
     }
 }
 
@@ -177,6 +179,8 @@ pub(crate) fn suites(rate: f64, chacha: f64) -> SuitesDocument {
             threads: 2,
             pin: false,
             path: "/".into(),
+            baseline: None,
+            resumption: RESUMPTION.into(),
             groups: vec!["X25519".into()],
             crypto: "aws-lc".into(),
             record_bytes: 16_384,
@@ -188,7 +192,13 @@ pub(crate) fn suites(rate: f64, chacha: f64) -> SuitesDocument {
         },
         started_at: run.started_at,
         interrupted: false,
-        trustworthy: Trustworthy { trusted: true, noise_floor: Some(0.02), text: "no difference".into() },
+        trustworthy: Trustworthy {
+            verdict: TrustVerdict::Trusted,
+            trusted: true,
+            noise_floor: Some(0.02),
+            text: "no difference".into(),
+            workloads: vec![],
+        },
         warnings: vec![],
         arms: all,
         refused: vec![],

@@ -1,13 +1,14 @@
 //! From rounds to figures and verdicts: all comparisons, of every measure under every workload, are one family.
 
 use super::super::describe;
-use super::Surroundings;
 use super::trial::{Cell, Row};
+use super::trust;
 use crate::model::suites::{SuitesPlan, Workload};
 use crate::model::tls::{Trust, Verify};
-use crate::record::run::Remark;
-use crate::record::suites::{ArmRecord, Estimates, Figure, RoundRecord, SuitesPlanRecord, Trustworthy, Versus};
-use crate::stats::compare::{self, Comparison, Difference, Estimate, MIN_ROUNDS, Tolerance, Verdict};
+use crate::record::suites::{
+    ArmRecord, Estimates, Figure, RESUMPTION, RoundRecord, SuitesPlanRecord, Trustworthy, Versus,
+};
+use crate::stats::compare::{self, Comparison, Difference, Estimate, Tolerance, Verdict};
 use crate::stats::interval::CONFIDENCE;
 use crate::stats::rounds::Rounds;
 use crate::stats::summary::Summary;
@@ -15,9 +16,6 @@ use crate::units;
 
 /// The longest record of TLS (RFC 8446, 5.1), which is what this side fills.
 const RECORD_BYTES: u64 = 1 << 14;
-
-/// A noise floor above this hides what anybody would compare suites for.
-const COARSE: f64 = 0.25;
 
 /// What arms are compared by. The first is the one that every arm has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +82,7 @@ pub(super) fn judge(cells: &[Cell], apart: bool) -> Judged {
             arms.push(record(cell, place, row, apart, rate, others));
         }
     }
-    let trustworthy = trust(&arms);
+    let trustworthy = trust::of(&arms);
     Judged { arms, trustworthy }
 }
 
@@ -138,6 +136,7 @@ fn versus(measure: Measure, comparison: Comparison) -> Versus {
         high: interval.map(|(_, high)| high),
         p,
         verdict: measure.word(verdict).to_owned(),
+        limited_by: None,
     }
 }
 
@@ -148,8 +147,9 @@ fn is_client_limited(row: &Row) -> bool {
 }
 
 /// A rate that the client limited is a lower bound of the server's. Against one that is none, the server's ratio is at least (or, where the
-/// baseline is the bound, at most) what was found, so that only one verdict stands.
+/// baseline is the bound, at most) what was found, so that only one verdict stands. Of two bounds it is the client's ratio.
 fn bound(versus: &mut Versus, arm_limited: bool, baseline_limited: bool) {
+    versus.limited_by = (arm_limited && baseline_limited).then(|| "client".to_owned());
     let stands = match (arm_limited, baseline_limited) {
         (true, false) => versus.verdict == "faster",
         (false, true) => versus.verdict == "slower",
@@ -183,12 +183,10 @@ fn record(
         baseline: row.baseline == Some(place),
         control: row.arm.control,
         limited_by: client_limited.then(|| "client".to_owned()),
-        rate_of: if client_limited {
-            "client"
-        } else if apart {
-            "server"
-        } else {
-            "both"
+        rate_of: match (apart, client_limited) {
+            (false, _) => "both",
+            (true, true) => "client",
+            (true, false) => "server",
         }
         .to_owned(),
         groups: row.groups.iter().copied().collect(),
@@ -238,64 +236,6 @@ fn of_estimate(estimate: Estimate) -> Figure {
     }
 }
 
-/// What the controls say: a baseline that differs from itself takes the word of all others.
-fn trust(arms: &[ArmRecord]) -> Trustworthy {
-    let controls = || arms.iter().filter(|arm| arm.control);
-    let asked = || controls().flat_map(|arm| arm.versus_baseline.iter().chain(&arm.also_versus_baseline));
-    let widths = controls().filter_map(|arm| {
-        let versus = arm.versus_baseline.as_ref()?;
-        Some((1.0 - versus.low?).abs().max((versus.high? - 1.0).abs()))
-    });
-    let noise_floor = widths.reduce(f64::max);
-    let same = ["no_difference", "too_few", "bound"];
-    let differing = asked().filter(|versus| !same.contains(&versus.verdict.as_str())).count();
-    let judged = controls().filter(|arm| arm.versus_baseline.as_ref().is_some_and(|v| v.verdict != "too_few")).count();
-    let groups = groups_differ(arms);
-    let trusted = differing == 0 && judged > 0 && judged == controls().count() && groups.is_none();
-    if let Some(text) = groups {
-        return Trustworthy { trusted, noise_floor, text };
-    }
-    let text = match (differing, noise_floor) {
-        (0, Some(floor)) if trusted && floor > COARSE => format!(
-            "the baselines against themselves show no difference, but this was so noisy that only rates that differ by more than {} \
-             are sure to be told apart: a calmer machine, longer runs (--trial) or more --rounds see more",
-            units::share(floor)
-        ),
-        (0, Some(floor)) if trusted => format!(
-            "the baselines against themselves show no difference; in the noisiest workload a rate that differs by less than {} may pass \
-             for noise",
-            units::share(floor)
-        ),
-        (0, _) => "not every baseline could be compared with itself: too few valid rounds".to_owned(),
-        (n, _) => format!(
-            "{n} of {} comparisons of a baseline with itself show a difference: something but the suite makes one, and no \
-             difference here can be trusted",
-            asked().count()
-        ),
-    };
-    Trustworthy { trusted, noise_floor, text }
-}
-
-/// Under which workload arms agreed on different groups, if they did: then it is groups that are compared, too. A resumption of TLS 1.2
-/// exchanges no key.
-fn groups_differ(arms: &[ArmRecord]) -> Option<String> {
-    let key = |arm: &ArmRecord| (arm.workload.clone(), arm.direction, arm.object_bytes);
-    arms.chunk_by(|a, b| key(a) == key(b)).find_map(|rows| {
-        let mut with_groups = rows.iter().filter(|row| !row.groups.is_empty());
-        let first = with_groups.next()?;
-        let other = with_groups.find(|row| row.groups != first.groups)?;
-        let names = |row: &ArmRecord| row.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-        Some(format!(
-            "not all suites agreed on the same group ({} with {}, {} with {}), so that it is groups that are compared, too: name one that \
-             the endpoint takes with every suite, such as --group P-256",
-            first.suite,
-            names(first),
-            other.suite,
-            names(other)
-        ))
-    })
-}
-
 /// What was the same for all arms.
 pub(super) fn plan_record(plan: &SuitesPlan) -> SuitesPlanRecord {
     let tls = plan.tls();
@@ -310,6 +250,8 @@ pub(super) fn plan_record(plan: &SuitesPlan) -> SuitesPlanRecord {
         threads: load.threads() as u64,
         pin: load.pin,
         path: plan.target().url.path.clone(),
+        baseline: plan.named_baseline(),
+        resumption: RESUMPTION.to_owned(),
         groups: tls.groups().iter().map(ToString::to_string).collect(),
         crypto: tls.provider().name().to_owned(),
         record_bytes: RECORD_BYTES,
@@ -319,50 +261,6 @@ pub(super) fn plan_record(plan: &SuitesPlan) -> SuitesPlanRecord {
         tolerance: Tolerance::DEFAULT.share(),
         confidence: CONFIDENCE,
     }
-}
-
-/// What a reader should know of the comparison as a whole.
-pub(super) fn warnings(plan: &SuitesPlan, cells: &[Cell], around: &Surroundings<'_>) -> Vec<Remark> {
-    let mut warnings = Vec::new();
-    let mut warn = |code: &str, text: String| warnings.push(Remark { code: code.to_owned(), text });
-    if plan.tls().trust == Trust::Insecure {
-        warn("insecure", "--insecure: the server's certificate and name were not checked".to_owned());
-    }
-    if !around.apart {
-        let text = "generator and server shared this machine's cores: the rates are those of both together; give each cores of \
-                    its own with taskset, and name the server with --server-pid";
-        warn("shared_host", text.to_owned());
-    }
-    let rows = || cells.iter().flat_map(|cell| &cell.rows);
-    let lacking = rows().filter(|row| row.rounds.iter().filter(|r| r.rate_per_s.is_some()).count() < MIN_ROUNDS);
-    let lacking = lacking.count();
-    if lacking > 0 {
-        warn("too_few_rounds", format!("{lacking} rows have fewer than {MIN_ROUNDS} valid rounds"));
-    }
-    let repeated: u32 = rows().flat_map(|row| &row.rounds).map(|round| round.repeated).sum();
-    let disturbed = rows().flat_map(|row| &row.rounds).filter(|round| round.disturbed).count();
-    if disturbed > 0 {
-        let measured = rows().flat_map(|row| &row.rounds).filter(|round| round.rate_per_s.is_some()).count();
-        let text = format!(
-            "in {disturbed} of {measured} runs at full load the generator was kept from running for more than a valid run allows: their \
-             rates are lower for it, and the intervals wider"
-        );
-        warn("disturbed", text);
-    }
-    if repeated > 0 {
-        let text = format!(
-            "{repeated} runs were made again, since the generator was kept from running; a calmer machine is quicker"
-        );
-        warn("repeated", text);
-    }
-    let failed: u64 = rows().flat_map(|row| &row.rounds).map(|round| round.failed).sum();
-    if failed > 0 {
-        let text = format!(
-            "{failed} handshakes or requests failed or were never sent; a run with failures has no rate and no cost"
-        );
-        warn("failures", text);
-    }
-    warnings
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 mod estimate;
 mod trial;
+mod trust;
+mod warnings;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
@@ -14,9 +16,9 @@ use crate::engine::outcome::CannotRun;
 use crate::engine::{Addresses, Event};
 use crate::host;
 use crate::model::failure::FailureKind;
-use crate::model::suite::KeyType;
-use crate::model::suites::{Arm, Intensity, SuitesPlan, Workload};
-use crate::record::run::{DroppedAddress, TargetRecord};
+use crate::model::suite::{KeyType, Suite};
+use crate::model::suites::{Arm, Extent, Intensity, SuitesPlan, Workload};
+use crate::record::run::{DroppedAddress, Remark, TargetRecord};
 use crate::record::suites::{Refused, SCHEMA, SuitesDocument};
 use crate::tls::config::{ClientMaterial, TlsSetupError};
 use crate::units::Rate;
@@ -43,9 +45,19 @@ pub enum CannotCompare {
     /// None of the workloads could be run.
     #[error("none of the workloads could be run: {0}")]
     NoWorkload(String),
-    /// The user ended it before there was anything to tell.
-    #[error("interrupted before the first round was complete")]
-    Interrupted,
+    /// The suite that all others were to be compared with.
+    #[error(
+        "--baseline {suite} is refused ({why}), so that nothing can be compared with it; name one of what is taken ({taken}), or leave \
+         --baseline out"
+    )]
+    NoBaseline {
+        /// What was asked for.
+        suite: Suite,
+        /// Why the endpoint refused it.
+        why: String,
+        /// The suites that it took.
+        taken: String,
+    },
 }
 
 /// What a comparison needs beyond its plan.
@@ -64,6 +76,8 @@ pub struct Surroundings<'a> {
 pub enum Step<'a> {
     /// The endpoint is asked for this arm.
     Asking(Arm),
+    /// What the endpoint takes is known: how much is to be run.
+    Begins(Extent),
     /// A run begins: the how-manieth of how many, and how long those that are left will take by what the others took.
     Trial {
         /// Which arm.
@@ -85,7 +99,7 @@ pub enum Step<'a> {
     Run(Event<'a>),
 }
 
-/// Compares the plan's suites.
+/// Compares the plan's suites. What the user ends early has the rounds that were complete, if there were any.
 ///
 /// # Errors
 /// [`CannotCompare`] when there is nothing to compare.
@@ -100,9 +114,6 @@ pub fn run(
     comparison.first_round()?;
     while comparison.rounds < plan.rounds() && !around.stop.is_raised() {
         comparison.round();
-    }
-    if comparison.rounds == 0 {
-        return Err(CannotCompare::Interrupted);
     }
     Ok(comparison.document(started_at))
 }
@@ -153,31 +164,19 @@ impl<'a, 'o> Comparison<'a, 'o> {
         })
     }
 
-    /// Asks the endpoint for each arm, and for each workload with the first arm of each certificate type; what it does not take is noted
-    /// with its reason, and in no row.
+    /// Asks the endpoint for each arm, and for each workload with every arm that it took; what it does not take is noted with its reason, and
+    /// in no row.
     fn ask(&mut self) -> Result<(), CannotCompare> {
-        let mut accepted = Vec::new();
-        for arm in self.plan.arms() {
-            (self.observe)(Step::Asking(*arm));
-            match self.probe(*arm, Workload::FullHandshake) {
-                Ok(()) => accepted.push(*arm),
-                Err(why) => self.refuse(Some(*arm), None, why),
-            }
-            self.check_stop()?;
+        let all = self.plan.arms().to_vec();
+        let accepted = self.ask_each(&all, None);
+        if self.around.stop.is_raised() {
+            return Ok(());
         }
-        if accepted.is_empty() {
-            let why =
-                self.refused.first().map_or_else(|| "nothing was asked for".to_owned(), |first| first.why.clone());
-            return Err(CannotCompare::NoArm(why));
-        }
+        self.check_accepted(&accepted)?;
         for workload in self.plan.workloads() {
-            let mut arms = Vec::new();
-            for arm in &accepted {
-                match self.probe(*arm, *workload) {
-                    Ok(()) => arms.push(*arm),
-                    Err(why) => self.refuse(Some(*arm), Some(*workload), why),
-                }
-                self.check_stop()?;
+            let arms = self.ask_each(&accepted, Some(*workload));
+            if self.around.stop.is_raised() {
+                return Ok(());
             }
             if !arms.is_empty() {
                 self.cells.push(Cell::new(*workload, self.rows(&arms)));
@@ -191,8 +190,42 @@ impl<'a, 'o> Comparison<'a, 'o> {
         Ok(())
     }
 
-    fn check_stop(&self) -> Result<(), CannotCompare> {
-        if self.around.stop.is_raised() { Err(CannotCompare::Interrupted) } else { Ok(()) }
+    /// Those of `arms` that the endpoint takes: under `workload`, or at all. What the user ends is no refusal.
+    fn ask_each(&mut self, arms: &[Arm], workload: Option<Workload>) -> Vec<Arm> {
+        let mut taken = Vec::new();
+        for arm in arms {
+            (self.observe)(Step::Asking(*arm));
+            let result = self.probe(*arm, workload.unwrap_or(Workload::FullHandshake));
+            if self.around.stop.is_raised() {
+                break;
+            }
+            match result {
+                Ok(()) => taken.push(*arm),
+                Err(why) => self.refuse(Some(*arm), workload, why),
+            }
+        }
+        taken
+    }
+
+    /// There must be something to compare, and what it is to be compared with.
+    fn check_accepted(&self, accepted: &[Arm]) -> Result<(), CannotCompare> {
+        if accepted.is_empty() {
+            let why =
+                self.refused.first().map_or_else(|| "nothing was asked for".to_owned(), |first| first.why.clone());
+            return Err(CannotCompare::NoArm(why));
+        }
+        match self.plan.named_baseline() {
+            Some(suite) if !accepted.iter().any(|arm| arm.suite == suite) => {
+                let refused = self.refused.iter().find(|refused| refused.suite == Some(suite));
+                let taken: BTreeSet<Suite> = accepted.iter().map(|arm| arm.suite).collect();
+                Err(CannotCompare::NoBaseline {
+                    suite,
+                    why: refused.map(|refused| refused.why.clone()).unwrap_or_default(),
+                    taken: taken.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn refuse(&mut self, arm: Option<Arm>, workload: Option<Workload>, why: String) {
@@ -236,21 +269,27 @@ impl<'a, 'o> Comparison<'a, 'o> {
 
     /// The round that is not counted: caches fill, clocks rise, and what the slowest arm carries decides the common rate.
     fn first_round(&mut self) -> Result<(), CannotCompare> {
-        let runs: usize = self.cells.iter().map(|cell| cell.rows.len()).sum();
-        let in_a_round = if self.plan.load_share().is_some() { 2 } else { 1 };
-        self.total = runs * (1 + in_a_round * self.plan.rounds() as usize);
+        if self.around.stop.is_raised() {
+            return Ok(());
+        }
+        let extent = self.plan.extent(self.cells.iter().map(|cell| cell.rows.len()).sum());
+        (self.observe)(Step::Begins(extent));
+        self.total = extent.runs;
         self.since = Instant::now();
         let mut why = String::new();
         let mut nothing_ran = true;
         for place in 0..self.cells.len() {
             let mut slowest: Option<f64> = None;
             for row in 0..self.cells[place].rows.len() {
-                match self.take(place, row, Intensity::Full, 0) {
+                let taken = self.take(place, row, Intensity::Full, 0);
+                if self.around.stop.is_raised() {
+                    return Ok(());
+                }
+                match taken {
                     // One in which something failed has shown nothing; the others decide.
                     Ok(taken) => slowest = slowest.into_iter().chain(taken.rate).reduce(f64::min),
                     Err(error) => why = error.to_string(),
                 }
-                self.check_stop()?;
             }
             if let (Some(rate), Some(share)) = (slowest, self.plan.load_share()) {
                 self.cells[place].common_rate = Rate::per_second(two_digits(rate * share));
@@ -333,6 +372,11 @@ impl<'a, 'o> Comparison<'a, 'o> {
 
     fn document(self, started_at: OffsetDateTime) -> SuitesDocument {
         let interrupted = self.rounds < self.plan.rounds();
+        let mut warnings = warnings::warnings(self.plan, &self.cells, self.around);
+        // All arms write into the same file.
+        if let Some(why) = self.material.values().find_map(ClientMaterial::key_log_failure) {
+            warnings.push(Remark { code: "key_log".to_owned(), text: format!("--key-log: {why}") });
+        }
         let judged = estimate::judge(&self.cells, self.around.apart);
         SuitesDocument {
             schema: SCHEMA.to_owned(),
@@ -350,7 +394,7 @@ impl<'a, 'o> Comparison<'a, 'o> {
             started_at: run::stamp(started_at),
             interrupted,
             trustworthy: judged.trustworthy,
-            warnings: estimate::warnings(self.plan, &self.cells, self.around),
+            warnings,
             arms: judged.arms,
             refused: self.refused,
         }

@@ -17,7 +17,7 @@ use crate::tls::config::ClientMaterial;
 use crate::units::{self, Rate};
 
 /// The fewest steps of its clock that a server's CPU time must be in every round. A step more or less is noise that the rounds show.
-const SERVER_STEPS: u32 = 5;
+pub(super) const SERVER_STEPS: u32 = 5;
 
 /// The reasons against a run that a busy machine gives.
 const NOISE: [&str; 2] = ["scheduling_gap", "dispatch_lag"];
@@ -49,7 +49,7 @@ pub(super) struct Row {
     pub(super) groups: BTreeSet<Group>,
     /// Whether the server's CPU time was too short for its clock in any round. To keep only the rounds in which it was not would keep the
     /// dear ones.
-    coarse: bool,
+    pub(super) coarse: bool,
     /// The response times at the common rate, of all rounds.
     pub(super) responses: Recorder,
     pub(super) batches: Batches,

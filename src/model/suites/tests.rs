@@ -154,6 +154,20 @@ fn the_baseline_is_gcm_of_tls_1_2_or_what_comes_next_or_what_was_asked_for() {
 }
 
 #[test]
+fn how_much_it_is_follows_from_rows_and_rounds() {
+    // Twelve arms and two controls under seven workloads; one round at full load only, seven more at the common rate too.
+    let extent = plan().greatest_extent();
+    assert_eq!((extent.rows, extent.runs), (14 * 7, 14 * 7 * 15));
+    assert_eq!(extent.loaded, Duration::from_millis(480) * (14 * 7 * 15));
+    assert!(extent.about() > extent.loaded);
+    let full_only = plan_of(TlsChoice::default(), SuitesChoice { load_share: None, ..choice() }).unwrap();
+    assert_eq!(full_only.extent(3).runs, 3 * 8);
+    let rsa = TlsChoice { suites: vec![Suite::EcdheRsaAes128Gcm], ..TlsChoice::default() };
+    assert_eq!(plan_of(rsa, choice()).unwrap().greatest_extent().rows, 2 * 7);
+    assert_eq!(plan().extent(0).about(), Duration::ZERO);
+}
+
+#[test]
 fn what_makes_no_sense_names_its_option() {
     let refused = |choice: SuitesChoice| plan_of(TlsChoice::default(), choice).unwrap_err();
     for (option, choice) in [

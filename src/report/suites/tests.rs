@@ -22,7 +22,7 @@ fn no_line_is_wider_than_a_page() {
 
 #[test]
 fn cells_are_numbers_or_empty_where_a_column_is_of_numbers() {
-    const TEXTS: [&str; 17] = [
+    const TEXTS: [&str; 19] = [
         "started_at",
         "url",
         "host_cpu_model",
@@ -40,6 +40,8 @@ fn cells_are_numbers_or_empty_where_a_column_is_of_numbers() {
         "response_p50_verdict",
         "client_cpu_verdict",
         "server_cpu_verdict",
+        "workload_trust",
+        "rate_verdict_limited_by",
     ];
     const TRUTHS: [&str; 5] = ["insecure", "interrupted", "trusted", "baseline", "control"];
     for document in [fixture::suites(), fixture::untrusted_suites()] {
@@ -70,6 +72,27 @@ fn cells_are_numbers_or_empty_where_a_column_is_of_numbers() {
         }
         assert!(numbers > 20 * rows.len(), "{numbers}");
     }
+}
+
+#[test]
+fn what_ended_before_its_first_round_has_no_tables() {
+    let mut document = SuitesDocument { interrupted: true, ..fixture::suites() };
+    for arm in &mut document.arms {
+        (arm.rounds, arm.estimate) = (Vec::new(), Default::default());
+    }
+    let (page, _) = rendered(&document);
+    assert!(page.contains("INTERRUPTED   ended by the user: before a round was complete"), "{page}");
+    assert!(page.contains("0 of 10 rounds") && !page.contains("÷ baseline") && !page.contains("per s"), "{page}");
+}
+
+#[test]
+fn a_verdict_on_the_client_says_so_in_its_row_and_in_the_table() {
+    let document = fixture::suites();
+    let (page, table) = rendered(&document);
+    let mut reader = ::csv::Reader::from_reader(table.as_bytes());
+    let column = reader.headers().unwrap().iter().position(|name| name == "rate_verdict_limited_by").unwrap();
+    let limited = reader.records().filter(|row| &row.as_ref().unwrap()[column] == "client").count();
+    assert_eq!((page.matches("(client)\n").count(), page.matches("(client)  ").count()), (0, limited + 1), "{page}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use super::*;
 use crate::model::suite::{KeyType, Suite};
 use crate::model::suites::{Arm, Direction};
+use crate::record::suites::TrustVerdict;
 
 /// Simulated comparisons of each kind.
 const COMPARISONS: usize = 100;
@@ -154,13 +155,16 @@ fn where_nothing_differs_the_controls_and_everything_else_say_so() {
         for _ in 0..COMPARISONS {
             simulation.fill(&mut cells, |_, _| 1.0);
             let judged = judge(&cells, true);
-            trusted += usize::from(judged.trustworthy.trusted);
+            // Noise may hide much, and that is another thing.
+            trusted += usize::from(judged.trustworthy.verdict != TrustVerdict::NotTrusted);
+            let little = matches!(noise, Noise::Normal) && deviation <= 0.02;
+            assert!(!little || judged.trustworthy.verdict != TrustVerdict::Inconclusive, "{:?}", judged.trustworthy);
             silent += usize::from(!judged.arms.iter().flat_map(all_of).any(is_found));
         }
         // One in twenty at most is promised; nine in ten is what must be seen.
         assert!(
             trusted >= 95 && silent >= 95,
-            "{noise:?}, {deviation}: {trusted} trusted, {silent} without a difference"
+            "{noise:?}, {deviation}: {trusted} in which no baseline differs from itself, {silent} without a difference"
         );
     }
 }
@@ -210,7 +214,7 @@ fn a_control_that_differs_takes_the_word_of_all_others() {
     }
     let judged = judge(&cells, true);
     assert_eq!((verdict_of(&judged.arms[2]), verdict_of(&judged.arms[1])), ("no_difference", "faster"));
-    assert!(!judged.trustworthy.trusted);
+    assert_eq!((judged.trustworthy.verdict, judged.trustworthy.trusted), (TrustVerdict::NotTrusted, false));
     let text = &judged.trustworthy.text;
     assert!(text.starts_with("1 of 4 comparisons of a baseline with itself show a difference"), "{text}");
 }
@@ -251,7 +255,9 @@ fn whose_the_rate_is_follows_from_most_rounds() {
     assert_eq!(whose(&cells, true), ("server".to_owned(), None));
     // Of the rounds that count it is now the greater part.
     cells[0].rows[1].rounds[9].rate_per_s = None;
-    assert_eq!((whose(&cells, true), whose(&cells, false)), (client(), client()));
+    // On shared cores what the client could not do may be what the server took from it.
+    let both = ("both".to_owned(), Some("client".to_owned()));
+    assert_eq!((whose(&cells, true), whose(&cells, false)), (client(), both));
 }
 
 #[test]
@@ -273,7 +279,8 @@ fn rounds_that_are_missing_are_missed_by_the_pair_that_lacks_them() {
     assert!(judged.trustworthy.trusted, "the control has all its rounds");
     without(&mut cells, 2, 6);
     let judged = judge(&cells, true);
-    assert!(!judged.trustworthy.trusted && judged.trustworthy.text.contains("too few valid rounds"));
+    assert_eq!(judged.trustworthy.verdict, TrustVerdict::Inconclusive);
+    assert!(judged.trustworthy.text.contains("too few valid rounds"), "{}", judged.trustworthy.text);
     without(&mut cells, 1, 10);
     let judged = judge(&cells, true);
     assert_eq!(judged.arms[1].estimate.rate_per_s, None);
@@ -290,8 +297,10 @@ fn a_ratio_of_a_bound_keeps_only_the_verdict_that_the_bound_cannot_turn() {
             high: None,
             p: None,
             verdict: verdict.to_owned(),
+            limited_by: None,
         };
         bound(&mut versus, arm, baseline);
+        assert_eq!(versus.limited_by.is_some(), arm && baseline);
         versus.verdict
     };
     for (verdict, arm, baseline, expected) in [
@@ -308,19 +317,4 @@ fn a_ratio_of_a_bound_keeps_only_the_verdict_that_the_bound_cannot_turn() {
     ] {
         assert_eq!(judged(verdict, arm, baseline), expected, "{verdict}, arm {arm}, baseline {baseline}");
     }
-}
-
-#[test]
-fn arms_that_agree_on_different_groups_are_not_trusted() {
-    use crate::model::suite::Group;
-    let document = crate::record::fixture::suites();
-    assert_eq!(groups_differ(&document.arms), None);
-    let mut arms = document.arms.clone();
-    arms[1].groups = vec![Group::Secp384r1];
-    let why = groups_differ(&arms).unwrap();
-    assert!(why.contains("X25519") && why.contains("secp384r1") && why.contains("--group"), "{why}");
-    assert!(!trust(&arms).trusted);
-    // A resumption of TLS 1.2 exchanges no key: that is no other group.
-    arms[1].groups.clear();
-    assert_eq!(groups_differ(&arms), None);
 }
