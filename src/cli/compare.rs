@@ -28,8 +28,8 @@ Examples:
       repeated runs: how much runs differ among themselves is then known, and smaller differences are told
 
 Exit codes: 0 no leading figure can be worse by more than the tolerance; 1 one surely is; 2 wrong usage, or plans that
-differ; 3 nobody can tell: a document is INVALID or not trusted, or an interval too wide; 4 a document cannot
-be read.";
+differ; 3 nobody can tell: a document is INVALID, not trusted or inconclusive itself, or an interval too wide;
+4 a document cannot be read.";
 
 /// Documents of one kind side by side: CPUs, releases, days
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use super::{Condition, Measured};
 use crate::record::compare::{self, Compared, Subject};
-use crate::record::suites::{ArmRecord, Figure, SuitesDocument};
+use crate::record::suites::{ArmRecord, Figure, SuitesDocument, TrustVerdict};
 
 pub(super) fn compared((path, document): &(String, SuitesDocument)) -> Compared {
     let mut compared = Compared {
@@ -10,8 +10,9 @@ pub(super) fn compared((path, document): &(String, SuitesDocument)) -> Compared 
         ..Compared::new(path, &document.started_at, &document.tool, &document.host)
             .of_endpoint(&document.target.url, document.plan.insecure)
     };
-    if !document.trustworthy.trusted {
-        compared = compared.doubted("not_trusted", &document.trustworthy.text);
+    let trust = &document.trustworthy;
+    if trust.verdict != TrustVerdict::Trusted {
+        compared = compared.doubted(trust.verdict.name(), &trust.text);
     }
     if document.interrupted {
         compared = compared.doubted("interrupted", "ended early");

@@ -8,6 +8,7 @@ use super::*;
 use crate::record::compare::{Outcome, Row, Verdict, VersusReference, Why};
 use crate::record::fixture;
 use crate::record::run::{Remark, SeriesRow};
+use crate::record::suites::TrustVerdict;
 
 fn how(tolerance: f64, anyway: bool) -> How {
     How { tolerance: Tolerance::new(tolerance).unwrap(), anyway, after: None }
@@ -324,10 +325,14 @@ fn a_document_that_cannot_be_relied_on_makes_nothing_conclusive() {
     let mut interrupted = run();
     interrupted.interrupted = true;
     assert_eq!(runs(vec![interrupted, run()], 0.05).outcome, Outcome::Inconclusive);
-    let mut doubtful = suites(3000.0, 0.5);
-    doubtful.trustworthy.trusted = false;
-    let document = suites_of(vec![suites(3000.0, 0.5), doubtful], how(0.05, false)).unwrap();
-    assert_eq!((document.outcome, codes(&document)), (Outcome::Inconclusive, vec!["unreliable"]));
+    // That too little was measured is another thing than that something else made a difference.
+    for (verdict, code) in [(TrustVerdict::Inconclusive, "inconclusive"), (TrustVerdict::NotTrusted, "not_trusted")] {
+        let mut doubtful = suites(3000.0, 0.5);
+        (doubtful.trustworthy.verdict, doubtful.trustworthy.trusted) = (verdict, false);
+        let document = suites_of(vec![suites(3000.0, 0.5), doubtful], how(0.05, false)).unwrap();
+        assert_eq!((document.outcome, codes(&document)), (Outcome::Inconclusive, vec!["unreliable"]));
+        assert_eq!(document.documents[1].unreliable[0].code, code);
+    }
 }
 
 #[test]
