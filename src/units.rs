@@ -237,6 +237,11 @@ pub fn gigabytes_per_second(bytes_per_s: f64) -> String {
     if gb < 0.9995 { format!("{gb:.3}") } else { three_digits(gb) }
 }
 
+/// The size of a record, exactly: `64 B`, `16 KiB`.
+pub fn record_size(bytes: u64) -> String {
+    if bytes >= 1024 && bytes.is_multiple_of(1024) { format!("{} KiB", bytes / 1024) } else { format!("{bytes} B") }
+}
+
 /// A count with its thousands set apart by spaces: `1 234 567`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();

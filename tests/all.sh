@@ -10,7 +10,7 @@ export CI="${CI:-1}"
 
 tests/install-missing.sh nginx:nginx haproxy:haproxy openssl:openssl curl:curl taskset:util-linux unshare:util-linux \
     prlimit:util-linux script:bsdutils ip:iproute2 mount:mount sslscan:sslscan testssl:testssl.sh \
-    c++:g++
+    c++:g++ soffice:libreoffice-calc-nogui
 
 echo "== formatting"
 cargo fmt --check

@@ -35,14 +35,19 @@ fn documents() -> TempDir {
     for (name, of) in [("run.json", "run-closed"), ("open.json", "run-open"), ("crypto.json", "crypto")] {
         fs::copy(golden(of), folder.path().join(name)).unwrap();
     }
+    slower(&folder, "slow.json", 200);
+    folder
+}
+
+/// Puts `name` into `folder`: `run.json` with all of `service` at `percent`.
+fn slower(folder: &TempDir, name: &str, percent: u64) {
     let mut slow: Value = serde_json::from_str(&fs::read_to_string(golden("run-closed")).unwrap()).unwrap();
     for quantile in slow["latency"]["service"]["quantiles"].as_array_mut().unwrap() {
         for field in ["ns", "low_ns", "high_ns"] {
-            quantile[field] = (2 * quantile[field].as_u64().unwrap()).into();
+            quantile[field] = (quantile[field].as_u64().unwrap() * percent / 100).into();
         }
     }
-    fs::write(folder.path().join("slow.json"), slow.to_string()).unwrap();
-    folder
+    fs::write(folder.path().join(name), slow.to_string()).unwrap();
 }
 
 const GIVEN: [&str; 4] = ["crypto.json", "open.json", "run.json", "slow.json"];
@@ -71,6 +76,13 @@ fn what_cannot_be_compared_is_refused_in_one_line_and_leaves_nothing() {
         (&["run.json", "run.json", "--tolerance", "5"], 2, &["--tolerance '5' is not a percentage", "0.1%"]),
         (&["run.json", "run.json", "--tolerance", "-5%"], 2, &["--tolerance '-5%' is not a percentage"]),
         (&["run.json", "run.json", "--tolerance", "100%"], 2, &["--tolerance 100%", "less than 100%"]),
+        (&["run.json", "--after", "slow.json"], 2, &["--after needs at least 4 runs", "2 were named"]),
+        (
+            &["run.json", "slow.json", "--after", "run.json", "slow.json"],
+            2,
+            &["run.json and run.json are the same measurement", "name each run once"],
+        ),
+        (&["crypto.json", "--after", "crypto.json"], 2, &["--after takes repeated runs", "shakedown.crypto/1"]),
         (&["run.json", "run.json", "--out", "."], 2, &["--out", "not empty", "--overwrite"]),
         (&["run.json", "run.json", "--out", "text"], 2, &["--out", "is a file"]),
         (
@@ -101,7 +113,7 @@ fn the_exit_code_is_the_answer() {
         (&["run.json", "run.json"][..], 0, ""),
         (&["crypto.json", "crypto.json"], 0, ""),
         (&["slow.json", "run.json"], 3, "INCONCLUSIVE: "),
-        (&["run.json", "slow.json"], 1, "REGRESSION: service p50, service p90, service p99 "),
+        (&["run.json", "slow.json"], 1, "REGRESSION: service p50 worse by more than 5 %"),
         (&["run.json", "slow.json", "--tolerance", "99%"], 3, "INCONCLUSIVE: "),
         (&["run.json", "open.json", "--anyway"], 3, "INCONCLUSIVE: open.json cannot be relied on"),
     ] {
@@ -112,6 +124,31 @@ fn the_exit_code_is_the_answer() {
             assert_eq!((stdout.is_empty(), stderr.lines().count()), (quiet[0] == "--quiet", usize::from(code != 0)));
             assert!(stderr.starts_with(word), "{args:?}: {stderr}");
         }
+    }
+}
+
+#[test]
+fn repeated_runs_tell_what_two_runs_cannot() {
+    let folder = documents();
+    for (name, percent) in [("old.json", 101), ("new-1.json", 120), ("new-2.json", 121)] {
+        slower(&folder, name, percent);
+    }
+    // A fifth: single runs with intervals as wide as these may differ by nearly as much, and repeats show that these do not.
+    let two = compare(&folder, &["run.json", "new-1.json", "--quiet"]);
+    assert_eq!(two.code, Some(3), "{}", two.stderr);
+    assert!(two.stderr.contains("repeat both, and name the repeats with --after"), "{}", two.stderr);
+    let four = ["run.json", "old.json", "--after", "new-1.json", "new-2.json", "--out", "out"];
+    let Ended { code, stdout, stderr } = compare(&folder, &four);
+    assert_eq!((code, stderr.as_str()), (Some(1), ""), "{stdout}");
+    let stdout = stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "REGRESSION surely worse than in A by more than 5\u{a0}%: service p50",
+        "A run.json and its repeat old.json:",
+        "B new-1.json and its repeat new-2.json:",
+        "intervals hold what differed from run to run",
+    ] {
+        let part = part.replace('\u{a0}', " ");
+        assert!(stdout.replace('\u{a0}', " ").contains(&part), "'{part}' is not in: {stdout}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! `crypto` against loops over the libraries' own interfaces, written apart from it; against what `openssl speed` printed; and what the
-//! command leaves behind.
+//! `crypto` against what `openssl speed` printed, and what the command leaves behind. `crypto_loops.rs` holds its figures against loops
+//! written apart from it.
 
 mod common;
 
@@ -7,199 +7,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::noise::{alone, beside_others, despite_noise};
+use common::noise::beside_others;
 use common::{binary, names_in};
 use rustix::process::{Pid, Signal, kill_process};
-use shakedown::bench::exchange::Exchange;
-use shakedown::bench::lane::{Lane, LaneSpec};
-use shakedown::bench::timing::{Quota, Stopwatch, Work, repetition};
-use shakedown::model::crypto::{Direction, Library, Operation, PublicKey};
+use shakedown::model::crypto::{Direction, Library, Operation};
 use shakedown::model::suite::RecordCipher;
-use shakedown::model::tls::Provider;
-use shakedown::record::crypto::{CryptoDocument, SCHEMA};
+use shakedown::record::crypto::{AeadRow, CryptoDocument, SCHEMA};
 use shakedown::record::folder;
-
-/// How far both may be apart.
-const TOLERANCE: f64 = 0.05;
-
-/// Rounds in alternation.
-const ROUNDS: usize = 15;
-
-/// How long each side has in a round.
-const TIME: Duration = Duration::from_millis(4);
-
-const QUOTA: Quota = Quota { warmup: Duration::from_millis(1), measured: TIME };
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// Nanoseconds that one call of `action` takes: the median over batches of `batch`, `refill` before each outside the time.
-fn timed<S>(state: &mut S, batch: usize, refill: impl Fn(&mut S), action: impl Fn(&mut S, usize)) -> f64 {
-    let (began, mut times) = (Instant::now(), Vec::new());
-    while began.elapsed() < TIME || times.len() < 5 {
-        refill(state);
-        let start = Instant::now();
-        (0..batch).for_each(|i| action(state, i));
-        times.push(start.elapsed().as_nanos() as f64 / batch as f64);
-    }
-    median(times)
-}
-
-/// What a turn of either loop costs by itself in a test's build, in nanoseconds: a record of 64 bytes takes tens of them, and where the code
-/// comes to lie decides.
-const OF_A_LOOP: f64 = 4.0;
-
-/// That `ours` and `theirs` take the same time, taken in alternation.
-fn assert_same(what: &str, mut ours: impl FnMut() -> f64, mut theirs: impl FnMut() -> f64) -> Result<(), String> {
-    let (mut a, mut b) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        a.push(ours());
-        b.push(theirs());
-    }
-    let (a, b) = (median(a), median(b));
-    let told = format!("{what}: {a:.1} ns here, {b:.1} ns by the independent loop");
-    println!("{told}");
-    if (a - b).abs() <= TOLERANCE * b + OF_A_LOOP { Ok(()) } else { Err(told) }
-}
-
-/// The independent loop over aws-lc-rs and *ring*: one key, records in memory of their own, 13 bytes of additional data.
-mod independent {
-    use super::{RecordCipher, timed};
-
-    const BATCH: usize = 32;
-
-    macro_rules! loops {
-        ($library:ident) => {
-            pub(super) mod $library {
-                use ::$library::aead;
-
-                use super::*;
-
-                fn key(cipher: RecordCipher) -> aead::LessSafeKey {
-                    let algorithm = match cipher {
-                        RecordCipher::Aes128Gcm => &aead::AES_128_GCM,
-                        RecordCipher::Aes256Gcm => &aead::AES_256_GCM,
-                        RecordCipher::ChaCha20Poly1305 => &aead::CHACHA20_POLY1305,
-                        RecordCipher::Aes128CbcSha256 => unreachable!("no AEAD of the library's"),
-                    };
-                    let bytes: Vec<u8> = (1..=algorithm.key_len() as u8).collect();
-                    aead::LessSafeKey::new(aead::UnboundKey::new(algorithm, &bytes).unwrap())
-                }
-
-                fn nonce(number: u64) -> aead::Nonce {
-                    let mut bytes = [9; 12];
-                    bytes[..8].copy_from_slice(&number.to_le_bytes());
-                    aead::Nonce::assume_unique_for_key(bytes)
-                }
-
-                /// Nanoseconds to seal a record of `len` bytes.
-                pub(in super::super) fn seal(cipher: RecordCipher, len: usize) -> f64 {
-                    let mut state = (key(cipher), vec![3_u8; len + 16], 0_u64);
-                    timed(
-                        &mut state,
-                        BATCH,
-                        |_| (),
-                        |(key, record, number), _| {
-                            *number += 1;
-                            let (content, tail) = record.split_at_mut(len);
-                            let aad = aead::Aad::from([7; 13]);
-                            let tag = key.seal_in_place_separate_tag(nonce(*number), aad, content).unwrap();
-                            tail.copy_from_slice(tag.as_ref());
-                        },
-                    )
-                }
-
-                /// Nanoseconds to open one.
-                pub(in super::super) fn open(cipher: RecordCipher, len: usize) -> f64 {
-                    let key = key(cipher);
-                    let seal = |number: usize| {
-                        let mut record = vec![3_u8; len];
-                        let (nonce, aad) = (nonce(number as u64), aead::Aad::from([7; 13]));
-                        let tag = key.seal_in_place_separate_tag(nonce, aad, &mut record).unwrap();
-                        record.extend_from_slice(tag.as_ref());
-                        record
-                    };
-                    let sealed: Vec<_> = (0..BATCH).map(seal).collect();
-                    let mut state = sealed.clone();
-                    timed(
-                        &mut state,
-                        BATCH,
-                        |records| records.clone_from(&sealed),
-                        |records, i| {
-                            key.open_in_place(nonce(i as u64), aead::Aad::from([7; 13]), &mut records[i]).unwrap();
-                        },
-                    )
-                }
-            }
-        };
-    }
-
-    loops!(aws_lc_rs);
-    loops!(ring);
-}
-
-#[test]
-fn records_take_what_an_independent_loop_takes() {
-    let _alone = alone();
-    let watch = Stopwatch::default();
-    for cipher in [RecordCipher::Aes128Gcm, RecordCipher::Aes256Gcm, RecordCipher::ChaCha20Poly1305] {
-        for record_bytes in [64, 1024, 16384] {
-            for provider in [Provider::AwsLc, Provider::Ring] {
-                for direction in Direction::ALL {
-                    let spec = LaneSpec { provider, cipher, direction, record_bytes };
-                    let ours = || repetition(&mut Lane::new(spec).unwrap(), &watch, QUOTA).unwrap().ns[0];
-                    let theirs = || match (provider, direction) {
-                        (Provider::AwsLc, Direction::Seal) => independent::aws_lc_rs::seal(cipher, record_bytes),
-                        (Provider::AwsLc, Direction::Open) => independent::aws_lc_rs::open(cipher, record_bytes),
-                        (Provider::Ring, Direction::Seal) => independent::ring::seal(cipher, record_bytes),
-                        (Provider::Ring, Direction::Open) => independent::ring::open(cipher, record_bytes),
-                    };
-                    despite_noise(|| assert_same(&format!("{spec:?}"), ours, theirs));
-                }
-            }
-        }
-    }
-}
-
-/// What rustls adds to a key exchange (a box, a copy of the public key) is small against it.
-#[test]
-fn key_exchanges_take_what_an_independent_loop_takes() {
-    let _alone = alone();
-    use ring::agreement::{EphemeralPrivateKey, UnparsedPublicKey, X25519, agree_ephemeral};
-    let (watch, random) = (Stopwatch::default(), ring::rand::SystemRandom::new());
-    let ours = |operation| {
-        let mut work = Exchange::new(Provider::Ring, PublicKey::X25519, operation).unwrap().unwrap();
-        assert!(work.operations() > 0);
-        repetition(&mut work, &watch, QUOTA).unwrap().ns[0]
-    };
-    let generate = || {
-        timed(
-            &mut (),
-            4,
-            |()| (),
-            |(), _| {
-                let key = EphemeralPrivateKey::generate(&X25519, &random).unwrap();
-                std::hint::black_box(key.compute_public_key().unwrap());
-            },
-        )
-    };
-    let peer = EphemeralPrivateKey::generate(&X25519, &random).unwrap().compute_public_key().unwrap();
-    let agree = || {
-        let refill = |keys: &mut Vec<_>| {
-            *keys = (0..4).map(|_| EphemeralPrivateKey::generate(&X25519, &random).unwrap()).collect();
-        };
-        timed(&mut Vec::new(), 4, refill, |keys: &mut Vec<EphemeralPrivateKey>, _| {
-            let peer = UnparsedPublicKey::new(&X25519, &peer);
-            agree_ephemeral(keys.pop().unwrap(), &peer, |secret| std::hint::black_box(secret[0])).unwrap();
-        })
-    };
-    despite_noise(|| assert_same("X25519 generate", || ours(Operation::Generate), generate));
-    despite_noise(|| assert_same("X25519 agree", || ours(Operation::Agree), agree));
-}
 
 fn crypto(args: &[&str]) -> Output {
     binary().arg("crypto").args(args).output().unwrap()
@@ -225,12 +41,15 @@ fn a_run_leaves_figures_that_agree_with_each_other() {
     let _beside = beside_others();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let threads = format!("1,{cores}");
     let document =
-        measured(&out, &[&FAST[..], &["--provider", "ring,aws-lc", "--threads", "1,3", "--seed", "5"]].concat());
+        measured(&out, &[&FAST[..], &["--provider", "ring,aws-lc", "--threads", &threads, "--seed", "5"]].concat());
     assert_eq!(names_in(&out), ["crypto.csv", "result.json"]);
     assert_eq!((document.schema.as_str(), document.plan.seed, document.interrupted), (SCHEMA, 5, false));
-    assert_eq!(document.aead.len(), 2 * 4 * 2 * 5 * 2);
-    let records = document.aead.iter().map(|row| (row.record_bytes, &row.speed));
+    assert_eq!(document.aead.len(), 2 * 4 * 2 * 5 * if cores > 1 { 2 } else { 1 });
+    // The rate is that of all threads together, the time that of one.
+    let records = document.aead.iter().map(|row| (row.threads * row.record_bytes, &row.speed));
     for (bytes, speed) in records.chain(document.record_layer.iter().map(|row| (row.record_bytes, &row.speed))) {
         assert!((speed.bytes_per_s * speed.ns_per_record / (bytes as f64 * 1e9) - 1.0).abs() < 1e-9, "{speed:?}");
         let within = |low: Option<f64>, value: f64, high: Option<f64>| low.unwrap() <= value && value <= high.unwrap();
@@ -262,33 +81,67 @@ fn a_run_leaves_figures_that_agree_with_each_other() {
     assert!(server("RSA") > 3.0 * server("ECDSA"));
 }
 
+/// What a person would type for the figures of `row`.
+fn openssl_command(row: &AeadRow) -> String {
+    let (aead, name) = match row.algorithm {
+        RecordCipher::Aes128Gcm => (" -aead", "aes-128-gcm"),
+        RecordCipher::Aes256Gcm => (" -aead", "aes-256-gcm"),
+        RecordCipher::ChaCha20Poly1305 => (" -aead", "chacha20-poly1305"),
+        RecordCipher::Aes128CbcSha256 => ("", "aes-128-cbc-hmac-sha256"),
+    };
+    let decrypt = if row.direction == Direction::Open { " -decrypt" } else { "" };
+    let several = if row.threads > 1 { format!(" -elapsed -multi {}", row.threads) } else { String::new() };
+    format!("speed -mr -seconds 1 -bytes {}{aead}{decrypt}{several} -evp {name}", row.record_bytes)
+}
+
 #[test]
 fn rows_of_openssl_are_what_it_printed() {
     let _beside = beside_others();
     let folder = tempfile::tempdir().unwrap();
-    // A program in OpenSSL's place, which runs it and keeps what it printed.
-    let (wrapper, log) = (folder.path().join("openssl"), folder.path().join("log"));
-    fs::write(&wrapper, format!("#!/bin/sh\nopenssl \"$@\" | tee -a '{}'\n", log.display())).unwrap();
+    // A program in OpenSSL's place, which runs it, and keeps each command with what it printed, in a file of its own.
+    let (wrapper, logs) = (folder.path().join("openssl"), folder.path().join("logs"));
+    fs::create_dir(&logs).unwrap();
+    fs::write(
+        &wrapper,
+        format!("#!/bin/sh\necho \"$*\" > '{0}'/$$\nopenssl \"$@\" | tee -a '{0}'/$$\n", logs.display()),
+    )
+    .unwrap();
     fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
     let document = measured(
         &folder.path().join("out"),
         &["--provider", "openssl", "--threads", "1", "--budget", "8s", "--openssl", wrapper.to_str().unwrap()],
     );
-    let log = fs::read_to_string(log).unwrap();
     let said = Command::new("openssl").arg("version").output().unwrap();
     assert_eq!(document.openssl.version.as_deref(), text(&said.stdout).lines().next());
-    let printed: Vec<f64> = log
-        .lines()
-        .filter(|line| line.starts_with("+F:"))
-        .map(|line| line.rsplit(':').next().unwrap().parse().unwrap())
-        .collect();
-    assert_eq!((printed.len(), document.aead.len(), document.openssl.runs.len()), (8, 8, 8), "{log}");
+    let logs: Vec<String> = names_in(&logs).iter().map(|name| fs::read_to_string(logs.join(name)).unwrap()).collect();
+    let printed = |command: &str| {
+        let of_it: Vec<_> = logs.iter().filter(|log| log.lines().next() == Some(command)).collect();
+        let [log] = of_it[..] else { panic!("{command} was run {} times: {logs:?}", of_it.len()) };
+        log.lines().find(|line| line.starts_with("+F:")).unwrap_or_else(|| panic!("{log}")).to_owned()
+    };
+    assert_eq!((document.aead.len(), document.openssl.runs.len()), (8, 8), "{logs:?}");
+    let mut once: Vec<String> = document.aead.iter().map(openssl_command).collect();
     for row in &document.aead {
-        assert!(printed.contains(&row.speed.bytes_per_s), "{row:?} is not in {log}");
+        let line = printed(&openssl_command(row));
+        let figure: f64 = line.rsplit(':').next().unwrap().parse().unwrap();
+        assert_eq!(row.speed.bytes_per_s, figure, "{row:?} is not {line}");
         assert_eq!((row.provider, row.speed.repetitions, row.speed.bytes_per_s_low), (Library::OpenSsl, 1, None));
         assert_eq!(row.whole_record, row.algorithm != RecordCipher::Aes128CbcSha256);
     }
-    assert!(document.openssl.runs.iter().all(|run| log.lines().any(|line| line == run.printed)), "{log}");
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), 8, "a row for each command");
+    for run in &document.openssl.runs {
+        let (_, command) = run.command.split_once(' ').unwrap();
+        assert_eq!(run.printed, printed(command), "{run:?}");
+    }
+    // What eight seconds leave out is said, with what would not.
+    let missing = document.openssl.missing.as_deref().unwrap();
+    for part in
+        ["a budget of 8s leaves out", "P-384", "64 B, 1 KiB, 4 KiB, 256 B by one thread", "--budget 47s has all"]
+    {
+        assert!(missing.contains(part), "'{part}' is not in: {missing}");
+    }
 }
 
 #[test]
@@ -312,9 +165,10 @@ fn what_cannot_be_is_refused_in_one_line() {
         (&["--budget", "500ms"][..], 2, &["--budget", "500ms"][..]),
         (&["--time", "5s"], 2, &["--time", "5s", "1ms"]),
         (&["--time", "0"], 2, &["--time"]),
-        (&["--threads", "0"], 2, &["--threads"]),
-        (&["--threads", "100000"], 2, &["--threads"]),
-        (&["--repetitions", "0"], 2, &["--repetitions"]),
+        (&["--threads", "0"], 2, &["--threads '0' is not a whole number from 1 on"]),
+        (&["--threads", "100000"], 2, &["--threads 100000", "hardware threads", "name at most"]),
+        (&["--repetitions", "0"], 2, &["--repetitions '0' is not a whole number from 1 on"]),
+        (&["--seed", "x"], 2, &["--seed 'x' is not a whole number from 0 on"]),
         (&["--provider", "nss"], 2, &["--provider", "aws-lc"]),
         (&["--quick", "--budget", "5s"], 2, &["--quick", "--budget"]),
         (&["--quick", "--time", "5ms"], 2, &["--quick", "--time"]),
@@ -355,4 +209,14 @@ fn an_interrupted_run_keeps_what_it_has_measured() {
     let document: CryptoDocument = serde_json::from_slice(&ended.stdout).unwrap();
     assert!(document.interrupted && !document.aead.is_empty());
     assert!(document.aead.iter().all(|row| row.speed.repetitions < 500));
+    // What was done is said, and not what was planned.
+    let (fewest, most) = document.repetitions_made().unwrap();
+    assert_eq!(document.plan.repetitions, 500);
+    let shown = binary().arg("report").arg(&out).output().unwrap();
+    let shown = text(&shown.stdout).split_whitespace().collect::<Vec<_>>().join(" ").replace('\u{a0}', " ");
+    let from = if fewest < most { format!("{fewest} to ") } else { String::new() };
+    assert!(
+        shown.contains(&format!("medians of {from}{most} repetition")) && shown.contains("(500 planned)"),
+        "{shown}"
+    );
 }

@@ -24,8 +24,12 @@ Examples:
   shakedown compare epyc/ xeon/ graviton/ --anyway --out cpus
       comparisons of suites on three CPUs: a table in the terminal, and compare.csv for a pivot table
 
-Exit codes: 0 nothing is worse by more than the tolerance; 1 something surely is; 2 wrong usage, or plans that differ;
-3 nobody can tell: a document is INVALID or not trusted, or an interval too wide; 4 a document cannot be read.";
+  shakedown compare before-1 before-2 before-3 --after after-1 after-2 after-3
+      repeated runs: how much runs differ among themselves is then known, and smaller differences are told
+
+Exit codes: 0 no leading figure can be worse by more than the tolerance; 1 one surely is; 2 wrong usage, or plans that
+differ; 3 nobody can tell: a document is INVALID, not trusted or inconclusive itself, or an interval too wide;
+4 a document cannot be read.";
 
 /// Documents of one kind side by side: CPUs, releases, days
 #[derive(Debug, Args)]
@@ -34,6 +38,9 @@ pub(super) struct CompareArgs {
     /// Results folders, or the result.json in them; the others are compared with the first
     #[arg(value_name = "DOC", required = true)]
     documents: Vec<PathBuf>,
+    /// Repeated runs: those named before are repeats of the reference, and these of what is compared with it
+    #[arg(long, value_name = "DOC", num_args = 1..)]
+    after: Vec<PathBuf>,
     /// Compares documents whose plans differ, all the same; what differs is listed
     #[arg(long)]
     anyway: bool,
@@ -47,12 +54,13 @@ pub(super) struct CompareArgs {
 pub(super) fn execute(args: &CompareArgs) -> Result<ExitCode, Failed> {
     let tolerance = Tolerance::new(args.tolerance.as_fraction())
         .ok_or_else(|| Failed::usage(format!("--tolerance {}: name less than 100%", args.tolerance)))?;
-    if let [only] = args.documents.as_slice() {
+    let (paths, after) = sides(args);
+    if let [only] = paths.as_slice() {
         let text = format!("DOC: {} stands alone; name at least two documents, the reference first", only.display());
         return Err(Failed::Usage(text));
     }
-    let documents = load(&args.documents)?;
-    let how = How { tolerance, anyway: args.anyway };
+    let documents = load(&paths)?;
+    let how = How { tolerance, anyway: args.anyway, after };
     let document = compare::compare(&documents, how, OffsetDateTime::now_utc()).map_err(Failed::usage)?;
     let kind = document.kind.trim_start_matches("shakedown.").split('/').next().unwrap_or_default().to_owned();
     let folder = output::folder(&args.output, "compare", &kind)?;
@@ -61,6 +69,12 @@ pub(super) fn execute(args: &CompareArgs) -> Result<ExitCode, Failed> {
         return Err(output::not_written(&error, args.output.json, &document));
     }
     conclude(args, &document, &folder)
+}
+
+/// All documents in one list, and where the second side begins if they are repeated runs of two.
+fn sides(args: &CompareArgs) -> (Vec<PathBuf>, Option<usize>) {
+    let all = args.documents.iter().chain(&args.after).cloned().collect();
+    (all, (!args.after.is_empty()).then_some(args.documents.len()))
 }
 
 fn write(folder: &ResultsFolder, document: &CompareDocument) -> Result<(), FolderError> {

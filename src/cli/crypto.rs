@@ -9,14 +9,14 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::args::OutputArgs;
+use super::args::{self, OutputArgs};
 use super::exit::{Failed, INCONCLUSIVE};
 use super::{load, output, signals};
 use crate::experiment::crypto::{self, CryptoChoice, CryptoPlan, QUICK_BUDGET, Step};
 use crate::model::crypto::Library;
 use crate::record::crypto::CryptoDocument;
 use crate::record::folder::{DOCUMENT, FolderError, ResultsFolder};
-use crate::{report, units};
+use crate::report;
 
 /// `--provider`
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -37,25 +37,31 @@ pub(super) struct CryptoArgs {
     #[arg(long = "provider", value_enum, value_name = "NAME", value_delimiter = ',')]
     providers: Vec<ProviderArg>,
     /// Numbers of threads that seal and open records at once [default: 1 and one for each core]
-    #[arg(short = 't', long, value_name = "N", value_delimiter = ',')]
+    #[arg(
+        short = 't', long, value_name = "N", value_delimiter = ',',
+        value_parser = args::count::<NonZeroUsize>, allow_hyphen_values = true
+    )]
     threads: Vec<NonZeroUsize>,
     /// How often each measurement is made; 6 are the fewest that give intervals [default: 12, or 6 in a short budget]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = args::count::<NonZeroUsize>, allow_hyphen_values = true)]
     repetitions: Option<NonZeroUsize>,
-    /// About how long all of it takes [default: 60s]
-    #[arg(long, value_name = "TIME", value_parser = units::parse_duration, conflicts_with_all = ["time", "quick"])]
+    /// About how long all of it takes [default: 2m]; what of OpenSSL it leaves out is said
+    #[arg(
+        long, value_name = "TIME", value_parser = args::duration, allow_hyphen_values = true,
+        conflicts_with_all = ["time", "quick"]
+    )]
     budget: Option<Duration>,
     /// A quick look: the same as --budget 10s
     #[arg(long, conflicts_with = "time")]
     quick: bool,
     /// How long each repetition is, from 1ms to 1s, whatever the whole then takes
-    #[arg(long, value_name = "TIME", value_parser = units::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = args::duration, allow_hyphen_values = true)]
     time: Option<Duration>,
     /// The OpenSSL that is measured, by name or path [default: openssl]
     #[arg(long, value_name = "COMMAND")]
     openssl: Option<PathBuf>,
     /// Repeats the order of an earlier run
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = args::seed, allow_hyphen_values = true)]
     seed: Option<u64>,
     #[command(flatten)]
     output: OutputArgs,

@@ -27,6 +27,9 @@ pub struct CompareDocument {
     pub outcome: Outcome,
     /// Why it is inconclusive; empty where it is not.
     pub reasons: Vec<Remark>,
+    /// What a reader should know all the same.
+    #[serde(default)]
+    pub warnings: Vec<Remark>,
     /// The documents, the reference first.
     pub documents: Vec<Compared>,
     /// Every setting, and everything else about the documents, in which they differ.
@@ -49,6 +52,13 @@ pub struct Comparer {
 pub struct ComparePlanRecord {
     /// Figures that differ by at most this share, 0 to 1, are not called different.
     pub tolerance: f64,
+    /// By how much more, as a share, the whole interval must lie beyond the tolerance before single runs are called different: runs of
+    /// one thing differ among themselves, and one run does not show by how much. Null where that was measured, or is in the rounds.
+    #[serde(default)]
+    pub allowance: Option<f64>,
+    /// By how much more, in nanoseconds, the times themselves; of the rate of a closed loop the time that a request takes of its connection.
+    #[serde(default)]
+    pub allowance_ns: Option<f64>,
     /// The confidence of all intervals.
     pub confidence: f64,
     /// Whether plans that differ were compared all the same.
@@ -59,19 +69,22 @@ pub struct ComparePlanRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// No figure is surely worse by more than the tolerance, and no leading figure can be.
+    /// No leading figure can be worse by more than the tolerance.
     Pass,
-    /// Some figure surely is.
+    /// Some leading figure surely is.
     Regression,
     /// Nobody can tell.
     Inconclusive,
 }
 
-/// One of the documents.
+/// One of the documents, or repeated runs that stand for one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
-    /// The file, as it was named.
+    /// The file, as it was named; of repeated runs the first.
     pub path: String,
+    /// Of repeated runs: the files of the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeats: Vec<String>,
     /// When it was measured.
     pub started_at: String,
     /// What measured it.
@@ -86,6 +99,44 @@ pub struct Compared {
     pub same_as_reference: bool,
     /// Why its figures cannot be relied on; empty where they can.
     pub unreliable: Vec<Remark>,
+    /// What limited a run: `client` where its rates are lower bounds of the server's; else null.
+    #[serde(default)]
+    pub limited_by: Option<String>,
+    /// The document's own warnings.
+    #[serde(default)]
+    pub warnings: Vec<Remark>,
+}
+
+impl Compared {
+    /// A document that was measured at `started_at` by `tool` on `host`, of which nothing else is said.
+    pub fn new(path: &str, started_at: &str, tool: &Tool, host: &Host) -> Self {
+        Self {
+            path: path.to_owned(),
+            repeats: Vec::new(),
+            started_at: started_at.to_owned(),
+            tool: tool.clone(),
+            host: host.clone(),
+            url: None,
+            insecure: None,
+            same_as_reference: false,
+            unreliable: Vec::new(),
+            limited_by: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The same, of the endpoint at `url`.
+    #[must_use]
+    pub fn of_endpoint(self, url: &str, insecure: bool) -> Self {
+        Self { url: Some(url.to_owned()), insecure: Some(insecure), ..self }
+    }
+
+    /// The same, whose figures cannot be relied on because of `why`.
+    #[must_use]
+    pub fn doubted(mut self, code: &str, why: &str) -> Self {
+        self.unreliable.push(Remark { code: code.to_owned(), text: why.to_owned() });
+        self
+    }
 }
 
 /// Something in which documents differ.
@@ -111,12 +162,15 @@ pub struct Row {
     pub measure: String,
     /// Whether more of it is better.
     pub higher_is_better: bool,
-    /// Whether a comparison that cannot tell it is inconclusive.
+    /// Whether the outcome follows from it; what is better or worse of the others is told, and no more.
     pub leading: bool,
     /// What each document has, in their order; null where it has none.
     pub figures: Vec<Option<Figure>>,
     /// Each document but the first against the first, in their order.
     pub versus_reference: Vec<VersusReference>,
+    /// Of a suite's rate: whose figure it is in each document, `server`, `client` or `both`; else empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rate_of: Vec<Option<String>>,
     /// Of a suite's rate: what each document says of it against its own baseline, null for the baseline; else empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versus_baseline: Vec<Option<Versus>>,
@@ -205,6 +259,10 @@ pub enum Why {
     Missing,
     /// The interval reaches beyond the tolerance.
     TooWide,
+    /// It lies beyond the tolerance, but not beyond it by what single runs are allowed to differ by.
+    SingleRuns,
+    /// It is of connections that were opened in one burst before the load: how they crowded each other.
+    Burst,
     /// A document gives no interval.
     NoInterval,
     /// One of the figures is a bound.
@@ -213,4 +271,50 @@ pub enum Why {
     OtherRate,
     /// The one rate is the server's, the other the generator's, or that of both.
     OtherLimit,
+}
+
+/// A measure in the field's words, without the unit that its figures show.
+pub fn measure_in_words(measure: &str) -> String {
+    match measure {
+        "success_share" => return "share of successes".to_owned(),
+        "client_ns" | "server_ns" | "operation_ns" => {
+            return format!("time of the {}", measure.trim_end_matches("_ns"));
+        }
+        _ => {}
+    }
+    let bare = measure.trim_end_matches("_ns").replace("_cpu_ns_per_", "_cpu_per_").replace("_cpu_s_per_", "_cpu_per_");
+    let words = bare.split('_').map(|word| match word {
+        "cpu" => "CPU",
+        "gb" => "GB",
+        "s" => "second",
+        word => word,
+    });
+    let words = words.collect::<Vec<_>>().join(" ");
+    // The kind of a handshake comes first when people speak of it.
+    ["full", "resumed"]
+        .iter()
+        .fold(words, |words, kind| words.replace(&format!("handshake {kind}"), &format!("{kind} handshake")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::measure_in_words;
+
+    #[test]
+    fn measures_have_names_that_people_use() {
+        for (measure, words) in [
+            ("requests_per_s", "requests per second"),
+            ("bytes_in_per_s", "bytes in per second"),
+            ("success_share", "share of successes"),
+            ("handshake_full_p50_ns", "full handshake p50"),
+            ("first_byte_p99_ns", "first byte p99"),
+            ("client_cpu_ns_per_request", "client CPU per request"),
+            ("client_cpu_s_per_gb", "client CPU per GB"),
+            ("server_cpu_ns", "server CPU"),
+            ("client_ns", "time of the client"),
+            ("bytes_per_s", "bytes per second"),
+        ] {
+            assert_eq!(measure_in_words(measure), words);
+        }
+    }
 }

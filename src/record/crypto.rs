@@ -47,6 +47,20 @@ pub struct CryptoDocument {
     pub advice: Vec<Remark>,
 }
 
+impl CryptoDocument {
+    /// The fewest and the most repetitions that were made of this program's own measurements: fewer than planned where the user ended it
+    /// early. `None` where there are none.
+    pub fn repetitions_made(&self) -> Option<(u64, u64)> {
+        let own = |library: Library| library.provider().is_some();
+        let records = self.aead.iter().filter(|row| own(row.provider)).map(|row| row.speed.repetitions);
+        let layer = self.record_layer.iter().map(|row| row.speed.repetitions);
+        let primitives = self.primitives.iter().filter(|row| own(row.provider)).map(|row| row.speed.repetitions);
+        let handshakes = self.handshakes.iter().map(|row| row.client.repetitions);
+        let made: Vec<u64> = records.chain(layer).chain(primitives).chain(handshakes).collect();
+        made.iter().min().copied().zip(made.iter().max().copied())
+    }
+}
+
 /// Every setting that was in force.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CryptoPlanRecord {
@@ -157,17 +171,17 @@ pub struct RecordLayerRow {
     pub speed: RecordSpeed,
 }
 
-/// The median over repetitions with its 95 % interval. `bytes_per_s × ns_per_record = record_bytes × 10⁹` always holds, also for
-/// several threads: then both are those of all together.
+/// The median over repetitions with its 95 % interval. `bytes_per_s × ns_per_record = threads × record_bytes × 10⁹` always holds: the
+/// rate is that of all threads together, the time that of one record on one of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordSpeed {
-    /// Bytes of plaintext per second.
+    /// Bytes of plaintext per second, by all threads together.
     pub bytes_per_s: f64,
     /// The interval's lower end; null where the repetitions are too few, as for a single run of `openssl speed`.
     pub bytes_per_s_low: Option<f64>,
     /// Its upper end.
     pub bytes_per_s_high: Option<f64>,
-    /// Time for a record.
+    /// Time for a record, on one thread.
     pub ns_per_record: f64,
     /// The interval's lower end.
     pub ns_per_record_low: Option<f64>,

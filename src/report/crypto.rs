@@ -97,9 +97,15 @@ fn machine(page: &mut Page, document: &CryptoDocument) {
     let (before, after) = (at(&document.frequency.before), at(&document.frequency.after));
     page.line("frequency", &format!("{before} before, {after} after; governor {governor}"));
     let plan = &document.plan;
-    if plan.providers.iter().any(|library| library.provider().is_some()) {
-        let (repetitions, time) = (plural(plan.repetitions, "repetition"), solid(&units::time(plan.time_s * 1e9)));
-        page.line("measured", &format!("medians of {repetitions} of {time} each, in shuffled order"));
+    if let Some((fewest, most)) = document.repetitions_made() {
+        let planned =
+            if fewest < plan.repetitions { format!(" ({} planned)", plan.repetitions) } else { String::new() };
+        let from = if fewest < most { format!("{fewest} to ") } else { String::new() };
+        let repetitions = solid(&format!("{from}{}{planned}", plural(most, "repetition")));
+        // A budget makes later ones shorter where the machine is slower than planned.
+        let bound = if plan.budget_s.is_some() { "at most " } else { "" };
+        let time = solid(&units::time(plan.time_s * 1e9));
+        page.line("measured", &format!("medians of {repetitions} of {bound}{time} each, in shuffled order"));
     }
 }
 
@@ -107,15 +113,15 @@ fn plural(n: u64, thing: &str) -> String {
     solid(&format!("{} {thing}{}", units::count(n), if n == 1 { "" } else { "s" }))
 }
 
-fn size(bytes: u64) -> String {
-    if bytes < 1024 { format!("{bytes} B") } else { format!("{} KiB", bytes / 1024) }
-}
-
 /// Records by algorithm, library and direction: GB/s for each size, and the time for the smallest and the largest.
 fn aead(page: &mut Page, document: &CryptoDocument, threads: u64) {
     let sizes = &document.plan.record_bytes;
-    let title = if threads == 1 { "one thread".to_owned() } else { format!("{threads} threads together") };
-    page.line("records", &format!("{title}: GB/s of plaintext by size of record; time for a record"));
+    let title = if threads == 1 {
+        "one thread: GB/s of plaintext by size of record; time for a record".to_owned()
+    } else {
+        format!("{threads} threads: GB/s of plaintext by all together, by size of record; time for a record on each")
+    };
+    page.line("records", &title);
     let rows: Vec<&AeadRow> = document.aead.iter().filter(|row| row.threads == threads).collect();
     let mut table = Vec::new();
     for algorithm in RecordCipher::ALL {
@@ -139,9 +145,10 @@ fn aead(page: &mut Page, document: &CryptoDocument, threads: u64) {
         }
     }
     let mut head = vec![String::new()];
-    head.extend(sizes.iter().map(|bytes| size(*bytes)));
+    head.extend(sizes.iter().map(|bytes| units::record_size(*bytes)));
     head.extend(
-        [sizes.first(), sizes.last()].map(|bytes| bytes.map_or(String::new(), |bytes| format!("per {}", size(*bytes)))),
+        [sizes.first(), sizes.last()]
+            .map(|bytes| bytes.map_or(String::new(), |bytes| format!("per {}", units::record_size(*bytes)))),
     );
     page.columns(&head.iter().map(String::as_str).collect::<Vec<_>>(), &table);
 }
@@ -179,7 +186,8 @@ fn record_layer(page: &mut Page, document: &CryptoDocument) {
         cells.extend(sizes.iter().map(|bytes| both(bytes).unwrap_or(NONE.to_owned())));
         cells
     });
-    let head: Vec<String> = [String::new()].into_iter().chain(sizes.iter().map(|bytes| size(*bytes))).collect();
+    let head: Vec<String> =
+        [String::new()].into_iter().chain(sizes.iter().map(|bytes| units::record_size(*bytes))).collect();
     page.columns(&head.iter().map(String::as_str).collect::<Vec<_>>(), &rows.collect::<Vec<_>>());
 }
 
@@ -285,7 +293,8 @@ fn intervals(document: &CryptoDocument) -> String {
             .filter_map(|(who, widths)| spread(who, widths))
             .collect();
     if told.is_empty() {
-        return format!("none: {} are too few", plural(document.plan.repetitions, "repetition"));
+        let made = document.repetitions_made().map_or(0, |(_, most)| most);
+        return format!("none: {} {} too few", plural(made, "repetition"), if made == 1 { "is" } else { "are" });
     }
     format!("95 % of the median: {}; crypto.csv has each", told.join("; "))
 }

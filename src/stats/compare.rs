@@ -6,7 +6,8 @@
 //! 1. *Over rounds* of the same arms, [`super::rounds`] says how far one is from another.
 //! 2. *Without rounds*, two estimates with 95 % intervals are compared as if independent: their half-widths on the scale of
 //!    logarithms add in quadrature, the lower one of the one with the upper one of the other (Zou and Donner, *Stat. Med.* 27,
-//!    2008). That allows for what varies within each run, and for nothing that changed between the two.
+//!    2008). That allows for what varies within each run, and for nothing that changed between the two. *Repeated runs* of either
+//!    show that too: Student's t for two samples on their logarithms.
 //! 3. *Tolerance.* Repeating does not average out what stays the same for all rounds: where code and data came to lie, which
 //!    core it was (Mytkowicz and others, *ASPLOS* 2009). An interval is therefore widened by the tolerance on either side,
 //!    and a difference that is surely there but smaller than that is not called one.
@@ -35,6 +36,40 @@ pub struct Estimate {
     pub value: f64,
     /// The lower and the upper end.
     pub interval: Option<(f64, f64)>,
+}
+
+impl Estimate {
+    /// The geometric mean of a figure over runs, with its interval by Student's t where there are two or more. `None` if there is none,
+    /// or one is not positive.
+    pub fn over_runs(values: &[f64]) -> Option<Self> {
+        let logs = logs(values)?;
+        let (n, Scatter { mean, squares }) = (logs.len() as f64, Scatter::of(&logs));
+        let interval = (logs.len() > 1).then(|| {
+            let t = student(n - 1.0).inverse_cdf(f64::midpoint(1.0, CONFIDENCE));
+            let half = t * (squares / (n - 1.0) / n).sqrt();
+            ((mean - half).exp(), (mean + half).exp())
+        });
+        Some(Self { value: mean.exp(), interval })
+    }
+}
+
+/// The mean of some values, and the sum of the squares of their distances from it.
+struct Scatter {
+    mean: f64,
+    squares: f64,
+}
+
+impl Scatter {
+    fn of(values: &[f64]) -> Self {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        Self { mean, squares: values.iter().map(|value| (value - mean).powi(2)).sum() }
+    }
+}
+
+/// Their logarithms; `None` if there is none, or one is not positive.
+fn logs(values: &[f64]) -> Option<Vec<f64>> {
+    let positive = !values.is_empty() && values.iter().all(|value| *value > 0.0 && value.is_finite());
+    positive.then(|| values.iter().map(|value| value.ln()).collect())
 }
 
 /// By which share a figure may differ without being called different; at least 0, below 1. Not smaller than the figures'
@@ -68,6 +103,8 @@ pub struct Difference {
     log_ratio: f64,
     /// `None` if there was too little to tell.
     error: Option<Uncertainty>,
+    /// The logarithm of what is allowed beside the tolerance.
+    allowed: f64,
 }
 
 /// Standard errors towards either side, and how well they are known.
@@ -97,11 +134,17 @@ impl Difference {
         let n = logs.len() as f64;
         let mean = logs.iter().sum::<f64>() / n;
         let error = (logs.len() >= MIN_ROUNDS).then(|| {
-            let squares: f64 = logs.iter().map(|log| (log - mean).powi(2)).sum();
+            let Scatter { squares, .. } = Scatter::of(logs);
             let standard = (squares / (n - 1.0) / n).sqrt();
             Uncertainty { down: standard, up: standard, degrees: n - 1.0 }
         });
-        Some(Self { log_ratio: mean, error })
+        Some(Self { log_ratio: mean, error, allowed: 0.0 })
+    }
+
+    /// The same, which must lie beyond the tolerance by another `share`.
+    #[must_use]
+    pub fn allowing(self, share: f64) -> Self {
+        Self { allowed: share.ln_1p(), ..self }
     }
 
     /// The ratio itself, with the 95 % interval that it has outside any family.
@@ -132,13 +175,30 @@ impl Difference {
             let t = student(degrees).inverse_cdf(f64::midpoint(1.0, CONFIDENCE));
             Uncertainty { down: arm_down.hypot(baseline_up) / t, up: arm_up.hypot(baseline_down) / t, degrees }
         });
-        Some(Self { log_ratio: (arm.value / baseline.value).ln(), error })
+        Some(Self { log_ratio: (arm.value / baseline.value).ln(), error, allowed: 0.0 })
+    }
+
+    /// Two sides that were each measured in several runs: the means of the runs' logarithms, uncertain by how the runs of either side
+    /// scatter, which is taken to be alike on both (Student's t for two samples). So one run can stand against several.
+    ///
+    /// `None` if a figure is not positive, a side has none, or there are fewer than three in all.
+    pub fn between_runs(arm: &[f64], baseline: &[f64]) -> Option<Self> {
+        let (arm, baseline) = (logs(arm)?, logs(baseline)?);
+        let (n, m) = (arm.len() as f64, baseline.len() as f64);
+        let degrees = n + m - 2.0;
+        if degrees < 1.0 {
+            return None;
+        }
+        let (a, b) = (Scatter::of(&arm), Scatter::of(&baseline));
+        let standard = ((a.squares + b.squares) / degrees * (1.0 / n + 1.0 / m)).sqrt();
+        let error = Some(Uncertainty { down: standard, up: standard, degrees });
+        Some(Self { log_ratio: a.mean - b.mean, error, allowed: 0.0 })
     }
 
     /// The probability of a difference at least as far beyond the tolerance by chance.
     fn p(self, tolerance: Tolerance) -> Option<f64> {
         let error = self.error?;
-        let beyond = self.log_ratio.abs() - tolerance.log() - ROUNDING;
+        let beyond = self.log_ratio.abs() - tolerance.log() - self.allowed - ROUNDING;
         if beyond <= 0.0 {
             return Some(1.0);
         }
@@ -149,7 +209,7 @@ impl Difference {
     /// The ends of the ratio's interval that misses with a probability of `level`, tolerance included.
     fn ends(self, level: f64, tolerance: Tolerance) -> Option<(f64, f64)> {
         let (down, up) = self.error?.half_widths(level);
-        let margin = tolerance.log() + ROUNDING;
+        let margin = tolerance.log() + self.allowed + ROUNDING;
         Some(((self.log_ratio - down - margin).exp(), (self.log_ratio + up + margin).exp()))
     }
 }
@@ -230,7 +290,7 @@ mod tests {
 
     /// A difference whose t with 10 degrees of freedom is `t`.
     fn with_t(t: f64) -> Option<Difference> {
-        Some(Difference { log_ratio: t, error: Some(Uncertainty { down: 1.0, up: 1.0, degrees: 10.0 }) })
+        Some(Difference { log_ratio: t, error: Some(Uncertainty { down: 1.0, up: 1.0, degrees: 10.0 }), allowed: 0.0 })
     }
 
     #[test]
@@ -273,6 +333,37 @@ mod tests {
             let difference = Difference::between(figure(interval), figure((99.0, 101.0))).unwrap();
             assert_eq!(difference.estimate(), Estimate { value: 1.0, interval: None });
         }
+    }
+
+    #[test]
+    fn what_is_allowed_comes_on_top_of_the_tolerance() {
+        let tight = |value: f64| Estimate { value, interval: Some((value / 1.001, value * 1.001)) };
+        let tolerance = Tolerance(0.05);
+        let found = |ratio: f64, share: f64| {
+            let difference = Difference::between(tight(ratio), tight(1.0)).map(|difference| difference.allowing(share));
+            judge(&[difference], tolerance)[0].verdict
+        };
+        assert_eq!((found(1.14, 0.0), found(1.14, 0.1)), (Verdict::Higher, Verdict::NoDifference));
+        assert_eq!((found(1.17, 0.1), found(1.0 / 1.17, 0.1)), (Verdict::Higher, Verdict::Lower));
+    }
+
+    #[test]
+    fn runs_are_told_apart_by_a_t_test_of_two_samples() {
+        // ln 1 and ln 1.1 against ln 1.5 and ln 1.6: means 0.0477 and 0.4377, pooled variance (0.1² / 2 + …) / 2 by hand.
+        let difference = Difference::between_runs(&[1.5, 1.6], &[1.0, 1.1]).unwrap();
+        let (a, b) = (1.1_f64.ln(), (1.6_f64 / 1.5).ln());
+        let standard = ((a * a / 2.0 + b * b / 2.0) / 2.0).sqrt();
+        let Estimate { value, interval } = difference.estimate();
+        assert!((value - (2.4_f64 / 1.1).sqrt()).abs() < 1e-9);
+        // t₂ = 4.303.
+        let half = (interval.unwrap().1 / value).ln();
+        assert!((half / standard - 4.303).abs() < 1e-3, "{half} {standard}");
+        // One against three knows the scatter of three; one against one knows none.
+        assert!(Difference::between_runs(&[1.5], &[1.0, 1.1, 1.2]).unwrap().estimate().interval.is_some());
+        assert_eq!(Difference::between_runs(&[1.5], &[1.0]), None);
+        assert_eq!(Difference::between_runs(&[1.5, 0.0], &[1.0, 1.1]), None);
+        assert_eq!(Estimate::over_runs(&[]), None);
+        assert_eq!(Estimate::over_runs(&[2.0]), Some(Estimate { value: 2.0, interval: None }));
     }
 
     #[test]

@@ -14,4 +14,4 @@ pub mod summary;
 #[cfg(test)]
 mod compare_simulation;
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;

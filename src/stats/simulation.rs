@@ -4,10 +4,10 @@ use super::batches::Batches;
 use super::recorder::{CoarseRecorder, Recorder};
 
 /// SplitMix64 (Steele, Lea, Flood, *OOPSLA* 2014): small, seeded, good enough for a simulation.
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x2545_F491_4F6C_DD1D))
     }
 
@@ -26,7 +26,7 @@ impl Random {
     }
 
     /// Standard normal (Box and Muller).
-    pub(super) fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         (2.0 * self.exponential()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
     }
 }

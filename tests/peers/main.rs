@@ -19,6 +19,7 @@ mod openssl;
 mod options;
 mod rekeying;
 mod resumption;
+mod spreadsheets;
 mod suites;
 mod terminal;
 mod trust;

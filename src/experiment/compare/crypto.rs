@@ -6,24 +6,17 @@ use crate::record::compare::{Compared, Figure, Subject};
 use crate::record::crypto::{
     AeadRow, CryptoDocument, HandshakeRow, OperationSpeed, PrimitiveRow, RecordLayerRow, RecordSpeed,
 };
-use crate::record::run::Remark;
 
 pub(super) fn compared((path, document): &(String, CryptoDocument)) -> Compared {
-    let early = Remark { code: "interrupted".to_owned(), text: "ended early".to_owned() };
-    Compared {
-        path: path.clone(),
-        started_at: document.started_at.clone(),
-        tool: document.tool.clone(),
-        host: document.host.clone(),
-        url: None,
-        insecure: None,
-        same_as_reference: false,
-        unreliable: if document.interrupted { vec![early] } else { Vec::new() },
-    }
+    let compared = Compared {
+        warnings: document.warnings.clone(),
+        ..Compared::new(path, &document.started_at, &document.tool, &document.host)
+    };
+    if document.interrupted { compared.doubted("interrupted", "ended early") } else { compared }
 }
 
 /// Each part is a family of its own. What this program measured itself leads: whole records of the greatest size by one thread,
-/// and handshakes.
+/// public-key operations, and handshakes.
 pub(super) fn measured(document: &CryptoDocument) -> Vec<Measured> {
     let greatest = document.plan.record_bytes.iter().copied().max().unwrap_or(0);
     // What leaves a part of the work out is a bound of unknown distance, on each CPU another.
@@ -67,7 +60,8 @@ fn primitive(row: &PrimitiveRow) -> Measured {
         operation: Some(row.operation.name().to_owned()),
         ..of_part("primitives", row.provider)
     };
-    Measured::new(&subject, "operation_ns", time(&row.speed), "primitives")
+    let leading = row.provider != Library::OpenSsl;
+    Measured { leading, ..Measured::new(&subject, "operation_ns", time(&row.speed), "primitives") }
 }
 
 fn handshake(row: &HandshakeRow) -> [Measured; 2] {

@@ -17,7 +17,7 @@ use crate::stats::compare::Tolerance;
 
 /// Comparisons of every kind, with the names of their folders of golden files.
 pub(crate) fn all() -> [(&'static str, CompareDocument); 3] {
-    let how = |anyway| How { tolerance: Tolerance::new(0.05).unwrap(), anyway };
+    let how = |anyway| How { tolerance: Tolerance::new(0.05).unwrap(), anyway, after: None };
     let tool = || Comparer { version: "0.1.0".into(), commit: Some("1ec41a7".into()) };
     let of = |documents, anyway| {
         let document = compare(&documents, how(anyway), OffsetDateTime::UNIX_EPOCH).unwrap();

@@ -1,10 +1,27 @@
 //! Figures of all documents set side by side, each judged against the reference's, and what they come to.
 
 use super::{Condition, Measured};
-use crate::record::compare::{Compared, Figure, Outcome, Row, Subject, Verdict, VersusReference, Why};
+use crate::record::compare::{
+    Compared, Figure, Outcome, Row, Subject, Verdict, VersusReference, Why, measure_in_words,
+};
 use crate::record::run::Remark;
 use crate::stats::compare::{self, Difference, Estimate, Tolerance};
 use crate::units;
+
+/// Why a leading figure may not be told, in the order in which it is said.
+const UNTOLD: [Why; 8] = [
+    Why::Missing,
+    Why::NoInterval,
+    Why::Bound,
+    Why::OtherRate,
+    Why::OtherLimit,
+    Why::Burst,
+    Why::TooWide,
+    Why::SingleRuns,
+];
+
+/// How many figures a remark names.
+const NAMED: usize = 3;
 
 /// The figures of one thing in all documents, where they have it.
 struct Line<'m> {
@@ -62,6 +79,7 @@ fn lines(documents: &[Vec<Measured>]) -> Vec<Line<'_>> {
 fn row(line: &Line<'_>, everywhere: bool, versus: Vec<Option<VersusReference>>) -> Row {
     let Measured { subject, measure, higher_is_better, .. } = line.first;
     let baselines = line.of.iter().map(|found| found.and_then(|found| found.versus_baseline.clone()).flatten());
+    let whose = line.of.iter().map(|found| found.and_then(|found| found.rate_of.clone()));
     Row {
         subject: subject.clone(),
         measure: measure.clone(),
@@ -69,6 +87,7 @@ fn row(line: &Line<'_>, everywhere: bool, versus: Vec<Option<VersusReference>>) 
         leading: everywhere && line.of.iter().flatten().any(|found| found.leading),
         figures: line.of.iter().map(|found| found.map(|found| found.figure)).collect(),
         versus_reference: versus.into_iter().flatten().collect(),
+        rate_of: if line.first.rate_of.is_some() { whose.collect() } else { Vec::new() },
         versus_baseline: if line.first.versus_baseline.is_some() { baselines.collect() } else { Vec::new() },
     }
 }
@@ -101,6 +120,7 @@ impl Pair {
             };
         };
         let why = match (&arm.condition, &reference.condition) {
+            (Condition::Burst, _) | (_, Condition::Burst) => Some(Why::Burst),
             (Condition::Rate(a), Condition::Rate(b)) if a != b => Some(Why::OtherRate),
             _ if arm.figure.at_least && reference.figure.at_least => Some(Why::Bound),
             // Whatever else is said of a bound, the server's figure is beyond it.
@@ -113,9 +133,11 @@ impl Pair {
             (false, true) => Some(compare::Verdict::Lower),
             _ => None,
         };
+        let difference = Difference::between_runs(&arm.runs, &reference.runs)
+            .or_else(|| Difference::between(estimate(arm.figure), estimate(reference.figure)));
         Self {
             figures: Some((arm.figure, reference.figure)),
-            difference: Difference::between(estimate(arm.figure), estimate(reference.figure)),
+            difference: difference.map(|found| found.allowing(arm.allowance.max(reference.allowance))),
             higher_is_better,
             why,
             stands,
@@ -151,6 +173,7 @@ impl Pair {
             (None, compare::Verdict::TooFew, _) => (Verdict::CannotTell, Some(Why::NoInterval)),
             (None, compare::Verdict::NoDifference, _) => match interval {
                 Some(interval) if !self.may_be_worse(interval, tolerance) => (Verdict::NoDifference, None),
+                Some(interval) if self.is_worse(interval, tolerance) => (Verdict::CannotTell, Some(Why::SingleRuns)),
                 _ => (Verdict::CannotTell, Some(Why::TooWide)),
             },
         };
@@ -168,6 +191,12 @@ impl Pair {
     fn may_be_worse(&self, (low, high): (f64, f64), tolerance: Tolerance) -> bool {
         let most = 1.0 + tolerance.share();
         if self.higher_is_better { low < 1.0 / most } else { high > most }
+    }
+
+    /// Whether all of it lies there.
+    fn is_worse(&self, (low, high): (f64, f64), tolerance: Tolerance) -> bool {
+        let most = 1.0 + tolerance.share();
+        if self.higher_is_better { high < 1.0 / most } else { low > most }
     }
 
     /// Nought has no logarithm. Where the document has nothing left of what the reference has, the intervals themselves
@@ -199,11 +228,26 @@ pub(super) fn outcome(documents: &[Compared], rows: &[Row], tolerance: Tolerance
     if !reasons.is_empty() {
         return (Outcome::Inconclusive, reasons);
     }
-    if rows.iter().flat_map(|row| &row.versus_reference).any(|versus| versus.verdict == Verdict::Worse) {
+    if rows.iter().any(|row| row.leading && is_worse(row)) {
         return (Outcome::Regression, Vec::new());
     }
     reasons.extend(untold(rows, tolerance));
     (if reasons.is_empty() { Outcome::Pass } else { Outcome::Inconclusive }, reasons)
+}
+
+fn is_worse(row: &Row) -> bool {
+    row.versus_reference.iter().any(|versus| versus.verdict == Verdict::Worse)
+}
+
+/// What is worse of the figures that decide nothing.
+pub(super) fn warnings(rows: &[Row], tolerance: Tolerance) -> Vec<Remark> {
+    let worse: Vec<String> = rows.iter().filter(|row| !row.leading && is_worse(row)).map(named).collect();
+    let (shown, more) = (worse.len().min(NAMED), worse.len().saturating_sub(NAMED));
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let beyond = units::share(tolerance.share());
+    let text =
+        format!("worse by more than {beyond}, of the figures that do not lead: {}{rest}", worse[..shown].join(", "));
+    if worse.is_empty() { Vec::new() } else { vec![remark("lesser_worse", text)] }
 }
 
 /// Why the leading figures do not tell, one remark for each cause.
@@ -218,7 +262,7 @@ fn untold(rows: &[Row], tolerance: Tolerance) -> Vec<Remark> {
     if asked == 0 {
         reasons.push(remark("nothing_leading", "the documents have none of the leading figures".to_owned()));
     }
-    for why in [Why::Missing, Why::NoInterval, Why::Bound, Why::OtherRate, Why::OtherLimit, Why::TooWide] {
+    for why in UNTOLD {
         let n = because(why).count();
         let Some((first, _)) = because(why).next() else { continue };
         let those = format!("{n} of {asked} leading comparisons, such as that of {}", named(first));
@@ -233,6 +277,15 @@ fn untold(rows: &[Row], tolerance: Tolerance) -> Vec<Remark> {
             ),
             Why::OtherRate => ("other_rate", format!("{those}: measured at different rates")),
             Why::OtherLimit => ("other_limit", format!("{those}: the one is the server's figure, the other is not")),
+            Why::Burst => ("burst", format!("{those}: connections opened in one burst")),
+            Why::SingleRuns => {
+                let text = format!(
+                    "{those}: worse by more than {} within the runs, but runs of the same thing may differ by as much; repeat both, \
+                     and name the repeats with --after",
+                    units::share(tolerance.share())
+                );
+                ("single_runs", text)
+            }
             Why::TooWide => {
                 let reach = because(why).filter_map(|(row, versus)| reach(row, versus)).reduce(f64::max).unwrap_or(0.0);
                 let enough = (reach * 100.0).ceil();
@@ -272,7 +325,8 @@ fn named(row: &Row) -> String {
         subject.direction.clone(),
     ];
     let of: Vec<String> = of.into_iter().flatten().collect();
-    if of.is_empty() { row.measure.clone() } else { format!("{} of {}", row.measure, of.join(" ")) }
+    let measure = measure_in_words(&row.measure);
+    if of.is_empty() { measure } else { format!("{measure} of {}", of.join(" ")) }
 }
 
 fn remark(code: &str, text: String) -> Remark {

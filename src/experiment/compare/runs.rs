@@ -1,37 +1,37 @@
 //! The figures of a load run that can be set beside those of another.
 
-use super::{Condition, Measured, figure};
+use super::{ALLOWANCE, ALLOWANCE_NS, Condition, Measured, figure};
 use crate::record::compare::{Compared, Figure, Subject};
-use crate::record::run::{Latency, Remark, RunDocument, SeriesRow};
+use crate::record::run::{Latency, RunDocument, SeriesRow};
 use crate::stats::means;
 use crate::units::quantile_name;
 
 /// The quantiles that are compared.
 const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
 
-/// All figures of a run are one family.
+/// What the outcome follows from is a family, and the rest another: that there are many of the rest makes nothing of the former uncertain.
 const FAMILY: &str = "run";
+const LESSER: &str = "run, not leading";
 
 /// Where none of n failed, up to this many may (the rule of three: 95 %).
 const UNSEEN: f64 = 3.0;
 
 pub(super) fn compared((path, document): &(String, RunDocument)) -> Compared {
-    let mut unreliable = document.verdict.reasons.clone();
-    if !document.verdict.valid && unreliable.is_empty() {
-        unreliable.push(Remark { code: "invalid".to_owned(), text: "the run is INVALID".to_owned() });
+    let verdict = &document.verdict;
+    let compared = Compared {
+        unreliable: verdict.reasons.clone(),
+        limited_by: verdict.limited_by.clone(),
+        warnings: verdict.warnings.clone(),
+        ..Compared::new(path, &document.started_at, &document.tool, &document.host)
+            .of_endpoint(&document.target.url, document.plan.insecure)
+    };
+    if document.interrupted && !verdict.reasons.iter().any(|reason| reason.code == "interrupted") {
+        return compared.doubted("interrupted", "ended early");
     }
-    if document.interrupted && !unreliable.iter().any(|reason| reason.code == "interrupted") {
-        unreliable.push(Remark { code: "interrupted".to_owned(), text: "ended early".to_owned() });
-    }
-    Compared {
-        path: path.clone(),
-        started_at: document.started_at.clone(),
-        tool: document.tool.clone(),
-        host: document.host.clone(),
-        url: Some(document.target.url.clone()),
-        insecure: Some(document.plan.insecure),
-        same_as_reference: false,
-        unreliable,
+    if !verdict.valid && verdict.reasons.is_empty() {
+        compared.doubted("invalid", "the run is INVALID")
+    } else {
+        compared
     }
 }
 
@@ -41,15 +41,49 @@ pub(super) fn measured(document: &RunDocument) -> Vec<Measured> {
     for (name, latency) in document.latency.named() {
         // The generator's own lateness is not a figure of the endpoint.
         let Some(latency) = latency.filter(|_| name != "dispatch_lag") else { continue };
-        all.extend(QUANTILES.into_iter().filter_map(|q| quantile(name, latency, q, user)));
+        let opening = name == "connect" || name.starts_with("handshake");
+        let condition = if opening && in_one_burst(document) { Condition::Burst } else { Condition::None };
+        let quantiles = QUANTILES.into_iter().filter_map(|q| quantile(name, latency, q, user));
+        all.extend(quantiles.map(|measured| Measured { condition: condition.clone(), ..measured }));
     }
     all.extend(costs(document));
+    for measured in &mut all {
+        measured.allowance = allowance(document, measured);
+        if !measured.leading {
+            measured.family = LESSER;
+        }
+    }
     all
+}
+
+/// What a figure of one run may differ by from that of another, beside the tolerance.
+fn allowance(document: &RunDocument, measured: &Measured) -> f64 {
+    // Neither the kernel nor another program makes requests fail.
+    if measured.measure == "success_share" {
+        return 0.0;
+    }
+    let value = measured.figure.value;
+    // In a closed loop every connection waits for its answers one after the other; in an open one the schedule has the rate.
+    let time = match measured.measure.as_str() {
+        name if name.ends_with("_ns") => value,
+        "requests_per_s" | "handshakes_per_s" if document.plan.loop_kind == "closed" => {
+            document.plan.connections as f64 * 1e9 / value
+        }
+        _ => f64::INFINITY,
+    };
+    ALLOWANCE + if time > 0.0 { ALLOWANCE_NS / time } else { 0.0 }
 }
 
 /// Whether the run's work is handshakes alone.
 fn handshakes_only(document: &RunDocument) -> bool {
     document.plan.requests_per_connection == Some(0)
+}
+
+/// Whether (nearly) all connections were opened at once, before the load: how long that took says how they crowded each other, and
+/// a burst is one event, however many connections it has.
+fn in_one_burst(document: &RunDocument) -> bool {
+    let kept = document.counts.unit == "requests" && !handshakes_only(document);
+    kept && document.connections.opened <= 2 * document.plan.connections
 }
 
 /// The latency whose median leads.

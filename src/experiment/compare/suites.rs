@@ -2,28 +2,22 @@
 
 use super::{Condition, Measured};
 use crate::record::compare::{self, Compared, Subject};
-use crate::record::run::Remark;
-use crate::record::suites::{ArmRecord, Figure, SuitesDocument};
+use crate::record::suites::{ArmRecord, Figure, SuitesDocument, TrustVerdict};
 
 pub(super) fn compared((path, document): &(String, SuitesDocument)) -> Compared {
-    let mut unreliable = Vec::new();
-    let mut add = |code: &str, text: &str| unreliable.push(Remark { code: code.to_owned(), text: text.to_owned() });
-    if !document.trustworthy.trusted {
-        add("not_trusted", &document.trustworthy.text);
+    let mut compared = Compared {
+        warnings: document.warnings.clone(),
+        ..Compared::new(path, &document.started_at, &document.tool, &document.host)
+            .of_endpoint(&document.target.url, document.plan.insecure)
+    };
+    let trust = &document.trustworthy;
+    if trust.verdict != TrustVerdict::Trusted {
+        compared = compared.doubted(trust.verdict.name(), &trust.text);
     }
     if document.interrupted {
-        add("interrupted", "ended early");
+        compared = compared.doubted("interrupted", "ended early");
     }
-    Compared {
-        path: path.clone(),
-        started_at: document.started_at.clone(),
-        tool: document.tool.clone(),
-        host: document.host.clone(),
-        url: Some(document.target.url.clone()),
-        insecure: Some(document.plan.insecure),
-        same_as_reference: false,
-        unreliable,
-    }
+    compared
 }
 
 /// What an arm is, but for its document.
@@ -62,6 +56,7 @@ fn of_arm(arm: &ArmRecord) -> Vec<Measured> {
         leading: true,
         figure: compare::Figure { at_least: arm.limited_by.is_some(), ..rate.figure },
         condition: Condition::Limit(arm.rate_of.clone()),
+        rate_of: Some(arm.rate_of.clone()),
         versus_baseline: Some(arm.versus_baseline.clone()),
         ..rate
     });

@@ -8,9 +8,10 @@ use super::*;
 use crate::record::compare::{Outcome, Row, Verdict, VersusReference, Why};
 use crate::record::fixture;
 use crate::record::run::{Remark, SeriesRow};
+use crate::record::suites::TrustVerdict;
 
 fn how(tolerance: f64, anyway: bool) -> How {
-    How { tolerance: Tolerance::new(tolerance).unwrap(), anyway }
+    How { tolerance: Tolerance::new(tolerance).unwrap(), anyway, after: None }
 }
 
 fn named<D>(documents: Vec<D>) -> Vec<(String, D)> {
@@ -103,8 +104,12 @@ fn more_is_better_of_rates_and_worse_of_times() {
 #[test]
 fn the_tolerance_decides() {
     // The interval of the ratio 1.25 begins at 1.25 × e^(−0.0142) = 1.2324, and that of its family is wider.
-    let outcome = |tolerance: f64| runs(vec![run(), slower(1.25)], tolerance).outcome;
-    assert_eq!([0.0, 0.05, 0.2].map(outcome), [Outcome::Regression; 3]);
+    let found = |tolerance: f64| runs(vec![run(), slower(1.25)], tolerance);
+    let outcome = |tolerance: f64| found(tolerance).outcome;
+    assert_eq!([0.0, 0.05].map(outcome), [Outcome::Regression; 2]);
+    // It lies beyond 1.15, but not beyond what single runs may differ by on top of it: 1.15 × 1.1.
+    assert_eq!((outcome(0.15), codes(&found(0.15))), (Outcome::Inconclusive, vec!["single_runs"]));
+    assert_eq!(versus(&found(0.15), "service_p50_ns").why, Some(Why::SingleRuns));
     // Within the interval nobody can tell; beyond its end, 1.25 × e^0.0142 = 1.2679, it is surely no more.
     assert_eq!([0.24, 0.26].map(outcome), [Outcome::Inconclusive; 2]);
     assert_eq!([0.27, 0.5].map(outcome), [Outcome::Pass; 2]);
@@ -320,10 +325,14 @@ fn a_document_that_cannot_be_relied_on_makes_nothing_conclusive() {
     let mut interrupted = run();
     interrupted.interrupted = true;
     assert_eq!(runs(vec![interrupted, run()], 0.05).outcome, Outcome::Inconclusive);
-    let mut doubtful = suites(3000.0, 0.5);
-    doubtful.trustworthy.trusted = false;
-    let document = suites_of(vec![suites(3000.0, 0.5), doubtful], how(0.05, false)).unwrap();
-    assert_eq!((document.outcome, codes(&document)), (Outcome::Inconclusive, vec!["unreliable"]));
+    // That too little was measured is another thing than that something else made a difference.
+    for (verdict, code) in [(TrustVerdict::Inconclusive, "inconclusive"), (TrustVerdict::NotTrusted, "not_trusted")] {
+        let mut doubtful = suites(3000.0, 0.5);
+        (doubtful.trustworthy.verdict, doubtful.trustworthy.trusted) = (verdict, false);
+        let document = suites_of(vec![suites(3000.0, 0.5), doubtful], how(0.05, false)).unwrap();
+        assert_eq!((document.outcome, codes(&document)), (Outcome::Inconclusive, vec!["unreliable"]));
+        assert_eq!(document.documents[1].unreliable[0].code, code);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::record::crypto::{
 };
 use crate::record::run::Remark;
 use crate::stats::order::{MIN_REPETITIONS, median};
+use crate::units;
 
 /// Below this share of the processor a reader is told that other programs ran.
 const OWN_SHARE: f64 = 0.95;
@@ -48,26 +49,66 @@ pub(super) fn openssl(plan: &CryptoPlan, measured: &Measured) -> OpenSslRecord {
         None => (None, Some("not asked for".to_owned())),
         Some(Err(error)) => (None, Some(error.to_string())),
         Some(Ok(found)) => {
-            let failed: Vec<_> = measured.missing.iter().map(ToString::to_string).collect();
-            let too_long = plan.speeds.is_empty().then(|| "the budget is too short for it".to_owned());
-            (Some(found.version.clone()), too_long.or_else(|| (!failed.is_empty()).then(|| failed.join("; "))))
+            let mut why: Vec<_> = measured.missing.iter().map(ToString::to_string).collect();
+            let made = measured.printed.len() + measured.missing.len();
+            let early = plan.speeds.len() - made;
+            if early > 0 {
+                why.push(format!("{early} of {} runs were not made: ended early", plan.speeds.len()));
+            }
+            why.extend(left_out(plan));
+            (Some(found.version.clone()), (!why.is_empty()).then(|| why.join("; ")))
         }
     };
     OpenSslRecord { version, missing, runs: runs.collect() }
 }
 
-/// The speed of records that took `ns` each in the repetitions; `None` where there was none.
-fn record_speed(record_bytes: usize, ns: &[f64]) -> Option<RecordSpeed> {
+/// What the budget was too short for, and which one suffices.
+fn left_out(plan: &CryptoPlan) -> Option<String> {
+    let mut records: Vec<(usize, Vec<String>)> = Vec::new();
+    let mut what = Vec::new();
+    for speed in &plan.left_out {
+        match *speed {
+            Speed::Cipher { record_bytes, threads, .. } => {
+                let size = units::record_size(record_bytes as u64);
+                match records.iter_mut().find(|(known, _)| *known == threads) {
+                    Some((_, sizes)) if sizes.contains(&size) => {}
+                    Some((_, sizes)) => sizes.push(size),
+                    None => records.push((threads, vec![size])),
+                }
+            }
+            Speed::PublicKey(algorithm) => what.push(algorithm.name().to_owned()),
+        }
+    }
+    what.extend(records.into_iter().map(|(threads, sizes)| {
+        let by = if threads == 1 { "one thread".to_owned() } else { format!("{threads} threads") };
+        format!("records of {} by {by}", sizes.join(", "))
+    }));
+    let (budget, enough) = (plan.budget?, plan.budget_for_all());
+    (!what.is_empty()).then(|| {
+        format!(
+            "a budget of {} leaves out {}; --budget {} has all",
+            units::duration(budget),
+            what.join("; "),
+            units::duration(enough)
+        )
+    })
+}
+
+/// The speed of records of which all of `threads` threads together made one in `ns`, in each of the repetitions; `None` where there was
+/// none.
+fn record_speed(record_bytes: usize, threads: usize, ns: &[f64]) -> Option<RecordSpeed> {
     let estimate = median(ns)?;
     let per_s = |ns: f64| record_bytes as f64 * 1e9 / ns;
+    // Each thread is at a record of its own meanwhile.
+    let each = |ns: f64| ns * threads as f64;
     let (low, high) = estimate.interval.unzip();
     Some(RecordSpeed {
         bytes_per_s: per_s(estimate.median),
         bytes_per_s_low: high.map(per_s),
         bytes_per_s_high: low.map(per_s),
-        ns_per_record: estimate.median,
-        ns_per_record_low: low,
-        ns_per_record_high: high,
+        ns_per_record: each(estimate.median),
+        ns_per_record_low: low.map(each),
+        ns_per_record_high: high.map(each),
         repetitions: ns.len() as u64,
     })
 }
@@ -89,7 +130,7 @@ pub(super) fn aead(plan: &CryptoPlan, measured: &Measured) -> Vec<AeadRow> {
             record_bytes: spec.record_bytes as u64,
             threads: threads as u64,
             whole_record: true,
-            speed: record_speed(spec.record_bytes, ns)?,
+            speed: record_speed(spec.record_bytes, threads, ns)?,
         })
     });
     let openssl = measured.printed.iter().filter_map(|(speed, printed)| {
@@ -106,7 +147,7 @@ pub(super) fn aead(plan: &CryptoPlan, measured: &Measured) -> Vec<AeadRow> {
                 bytes_per_s,
                 bytes_per_s_low: None,
                 bytes_per_s_high: None,
-                ns_per_record: record_bytes as f64 * 1e9 / bytes_per_s,
+                ns_per_record: (threads * record_bytes) as f64 * 1e9 / bytes_per_s,
                 ns_per_record_low: None,
                 ns_per_record_high: None,
                 repetitions: 1,
@@ -128,7 +169,7 @@ pub(super) fn record_layer(plan: &CryptoPlan, measured: &Measured) -> Vec<Record
                 provider: provider.into(),
                 direction,
                 record_bytes: record_bytes as u64,
-                speed: record_speed(record_bytes, ns)?,
+                speed: record_speed(record_bytes, 1, ns)?,
             })
         };
         Direction::ALL.into_iter().zip(parts).filter_map(|(direction, ns)| row(direction, ns)).collect()
@@ -186,13 +227,11 @@ pub(super) fn warnings(document: &CryptoDocument) -> Vec<Remark> {
     let mut warnings = Vec::new();
     let taken = |share: f64| format!("{:.0} %", (1.0 - share) * 100.0);
     let mut warn = |code: &str, text: String| warnings.push(Remark { code: code.to_owned(), text });
-    let repetitions = document.plan.repetitions;
-    let own = document.plan.providers.iter().any(|library| library.provider().is_some());
-    if own && repetitions < MIN_REPETITIONS as u64 {
-        warn(
-            "few_repetitions",
-            format!("{repetitions} repetitions are too few for intervals: {MIN_REPETITIONS} give one"),
-        );
+    if let Some((fewest, most)) = document.repetitions_made()
+        && fewest < MIN_REPETITIONS as u64
+    {
+        let made = if fewest == most { fewest.to_string() } else { format!("{fewest} to {most}") };
+        warn("few_repetitions", format!("{made} repetitions are too few for intervals: {MIN_REPETITIONS} give one"));
     }
     let CpuShare { one_thread, several_threads } = document.cpu_share;
     if let Some(share) = one_thread.filter(|share| *share < OWN_SHARE) {
@@ -234,7 +273,7 @@ mod tests {
     #[test]
     fn the_fastest_time_is_the_highest_rate() {
         let ns: Vec<f64> = (1..=12).map(|i| f64::from(i) * 100.0).collect();
-        let speed = record_speed(1024, &ns).unwrap();
+        let speed = record_speed(1024, 1, &ns).unwrap();
         assert_eq!((speed.ns_per_record, speed.repetitions), (650.0, 12));
         assert_eq!((speed.ns_per_record_low, speed.ns_per_record_high), (Some(300.0), Some(1000.0)));
         let per_s = |ns: f64| 1024.0 * 1e9 / ns;
@@ -242,7 +281,11 @@ mod tests {
         assert_eq!((speed.bytes_per_s_low, speed.bytes_per_s_high), (Some(per_s(1000.0)), Some(per_s(300.0))));
         let few = operation_speed(&ns[..5]).unwrap();
         assert_eq!((few.ns, few.per_s, few.ns_low, few.ns_high), (300.0, 1e9 / 300.0, None, None));
-        assert!(record_speed(64, &[]).is_none() && operation_speed(&[]).is_none());
+        // Four threads make four records in the time that each of them takes for one.
+        let four = record_speed(1024, 4, &ns).unwrap();
+        assert_eq!((four.bytes_per_s, four.ns_per_record), (speed.bytes_per_s, 4.0 * speed.ns_per_record));
+        assert_eq!((four.ns_per_record_low, four.ns_per_record_high), (Some(1200.0), Some(4000.0)));
+        assert!(record_speed(64, 1, &[]).is_none() && operation_speed(&[]).is_none());
     }
 
     #[test]
@@ -255,7 +298,7 @@ mod tests {
         assert_eq!(codes(&document), [""; 0]);
         document.cpu_share = CpuShare { one_thread: Some(0.94), several_threads: Some(0.5) };
         document.frequency.after = at(1800.0);
-        document.plan.repetitions = 5;
+        document.aead[0].speed.repetitions = 5;
         assert_eq!(codes(&document), ["few_repetitions", "busy_machine", "busy_cores", "frequency"]);
         let told = warnings(&document);
         assert!(
@@ -265,7 +308,7 @@ mod tests {
         // Nothing is known: nothing is said.
         document.cpu_share = CpuShare { one_thread: None, several_threads: None };
         document.frequency.after = None;
-        document.plan.providers = vec![Library::OpenSsl];
+        document.aead[0].speed.repetitions = 12;
         assert_eq!(codes(&document), [""; 0]);
     }
 }

@@ -14,8 +14,9 @@ use crate::model::suite::{Group, KeyType, RecordCipher, Suite, TlsVersion};
 use crate::model::tls::Provider;
 use crate::units;
 
-/// How long the whole takes where nothing is said.
-pub const BUDGET: Duration = Duration::from_secs(60);
+/// How long the whole takes where nothing is said: all that `openssl speed` is run for, 87 s where there are several cores, and half a
+/// minute for the rest.
+pub const BUDGET: Duration = Duration::from_secs(120);
 
 /// How long a quick look takes.
 pub const QUICK_BUDGET: Duration = Duration::from_secs(10);
@@ -37,8 +38,12 @@ const PREPARING_EACH: Duration = Duration::from_micros(600);
 /// Of a repetition, the part that counts; the rest is warm-up.
 pub(super) const MEASURED_SHARE: f64 = 0.8;
 
-/// Of a budget, the part that `openssl speed` may take, which measures for a second each time.
+/// Of a budget, the part that `openssl speed` may take, which measures for a second each time and no less: half of it, and what is left
+/// when this program's own measurements have [`OWN_TIME`].
 const OPENSSL_SHARE: f64 = 0.5;
+
+/// What suffices for this program's own measurements.
+const OWN_TIME: Duration = Duration::from_secs(30);
 
 /// What a user chose; empty or `None` where nothing was said.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +79,8 @@ pub struct CryptoPlan {
     pub(super) openssl: Option<Result<OpenSsl, BenchError>>,
     /// What `openssl speed` is run for.
     pub(super) speeds: Vec<Speed>,
+    /// What it would be run for if the budget were longer.
+    pub(super) left_out: Vec<Speed>,
     /// What is measured by this program.
     pub(super) arms: Vec<Arm>,
 }
@@ -105,15 +112,19 @@ impl CryptoPlan {
             threads.into_iter().map(NonZeroUsize::get).collect()
         };
         let threads = each_once(threads);
-        if let Some(too_many) = threads.iter().find(|n| **n > MAX_THREADS) {
-            return Err(format!("--threads {too_many}: at most {MAX_THREADS} can be measured at once"));
+        // Threads that wait for each other's cores measure the scheduler.
+        if let Some(too_many) = threads.iter().find(|n| **n > cores.get()) {
+            return Err(format!(
+                "--threads {too_many} is more than this machine's {cores} hardware threads, and they would wait for each other; \
+                 name at most {cores}"
+            ));
         }
         let openssl = libraries
             .contains(&Library::OpenSsl)
             .then(|| OpenSsl::find(&openssl.unwrap_or_else(|| PathBuf::from("openssl"))));
         let arms = arms(&libraries, &threads);
         let runs = if openssl.as_ref().is_some_and(Result::is_ok) { speeds(&threads) } else { Vec::new() };
-        let (speeds, repetitions, quota, budget) = match time {
+        let (speeds, left_out, repetitions, quota, budget) = match time {
             Some(time) => {
                 if !(SHORTEST..=LONGEST).contains(&time) {
                     return Err(format!(
@@ -124,11 +135,12 @@ impl CryptoPlan {
                     ));
                 }
                 let speeds = runs.into_iter().flatten().collect();
-                (speeds, repetitions.map_or(REPETITIONS[0], NonZeroUsize::get), quota(time), None)
+                (speeds, Vec::new(), repetitions.map_or(REPETITIONS[0], NonZeroUsize::get), quota(time), None)
             }
             None => {
                 let budget = budget.unwrap_or(BUDGET);
-                let speeds = within(runs, if arms.is_empty() { budget } else { budget.mul_f64(OPENSSL_SHARE) });
+                let for_openssl = budget.mul_f64(OPENSSL_SHARE).max(budget.saturating_sub(OWN_TIME));
+                let (speeds, left_out) = within(runs, if arms.is_empty() { budget } else { for_openssl });
                 if let (true, true, Some(Ok(_))) = (arms.is_empty(), speeds.is_empty(), &openssl) {
                     return Err(format!(
                         "--budget {} is too short for openssl speed, which measures for a second each time: {} s suffice",
@@ -138,11 +150,17 @@ impl CryptoPlan {
                 }
                 let left = budget.saturating_sub(speeds.iter().map(|speed| speed.duration()).sum());
                 let (repetitions, quota) = fit(left, arms.len(), repetitions, budget)?;
-                (speeds, repetitions, quota, Some(budget))
+                (speeds, left_out, repetitions, quota, Some(budget))
             }
         };
         let seed = chosen_seed.unwrap_or(seed);
-        Ok(Self { libraries, threads, repetitions, quota, budget, seed, openssl, speeds, arms })
+        Ok(Self { libraries, threads, repetitions, quota, budget, seed, openssl, speeds, left_out, arms })
+    }
+
+    /// The least budget, in whole seconds, in which `openssl speed` is run for all.
+    pub(super) fn budget_for_all(&self) -> Duration {
+        let openssl: Duration = self.speeds.iter().chain(&self.left_out).map(|speed| speed.duration()).sum();
+        if self.arms.is_empty() { openssl } else { (openssl * 2).min(openssl + OWN_TIME) }
     }
 
     /// About how long one repetition of one of this program's own measurements takes.
@@ -150,9 +168,6 @@ impl CryptoPlan {
         self.quota.warmup + self.quota.measured + PREPARING_EACH
     }
 }
-
-/// More threads than any machine has on which somebody waits for an answer.
-const MAX_THREADS: usize = 1024;
 
 fn each_once<T: Ord>(mut values: Vec<T>) -> Vec<T> {
     values.sort_unstable();
@@ -188,18 +203,16 @@ fn fit(left: Duration, arms: usize, chosen: Option<NonZeroUsize>, budget: Durati
     ))
 }
 
-/// As many of `groups`, in their order, as fit into `time`; a group is measured whole or not at all.
-fn within(groups: Vec<Vec<Speed>>, time: Duration) -> Vec<Speed> {
-    let mut speeds: Vec<Speed> = Vec::new();
+/// As many of `groups`, in their order, as fit into `time`, and the rest; a group is measured whole or not at all.
+fn within(groups: Vec<Vec<Speed>>, time: Duration) -> (Vec<Speed>, Vec<Speed>) {
     let mut taken = Duration::ZERO;
-    for group in groups {
+    let fits = |group: &&Vec<Speed>| {
         taken += group.iter().map(|speed| speed.duration()).sum::<Duration>();
-        if taken > time {
-            break;
-        }
-        speeds.extend(group);
-    }
-    speeds
+        taken <= time
+    };
+    let fitting = groups.iter().take_while(fits).count();
+    let (measured, left_out) = groups.split_at(fitting);
+    (measured.concat(), left_out.concat())
 }
 
 /// What `openssl speed` could be run for, in groups, the most telling first: the four algorithms at one size in one direction, so that they
@@ -317,12 +330,14 @@ mod tests {
 
     #[test]
     fn the_budget_is_kept() {
-        for (budget, expected) in [(5, 6), (60, 12), (600, 12)] {
+        for (budget, expected) in [(5, 6), (120, 12), (600, 12)] {
             let budget = Duration::from_secs(budget);
             let plan = plan(CryptoChoice { budget: Some(budget), ..own() }).unwrap();
             assert_eq!(plan.repetitions, expected, "{budget:?}");
             let takes = plan.repetition_takes().mul_f64((plan.arms.len() * plan.repetitions) as f64) + PREPARING;
-            assert!(takes <= budget && takes > budget.mul_f64(0.9), "{takes:?} of {budget:?}");
+            // But for the nanoseconds that rounding adds to each.
+            let most = budget + Duration::from_millis(1);
+            assert!(takes <= most && takes > budget.mul_f64(0.9), "{takes:?} of {budget:?}");
             assert!(plan.quota.measured >= SHORTEST);
         }
     }
@@ -330,7 +345,8 @@ mod tests {
     #[test]
     fn what_openssl_takes_is_bounded_and_comparable() {
         for (seconds, ciphers, keys) in [(1, 0, 0), (4, 4, 0), (10, 8, 0), (30, 24, 4), (300, 80, 5)] {
-            let taken = within(speeds(&[1, 4]), Duration::from_secs(seconds));
+            let (taken, left_out) = within(speeds(&[1, 4]), Duration::from_secs(seconds));
+            assert_eq!(taken.len() + left_out.len(), 85, "what is not measured is known");
             let found = taken.iter().filter(|speed| matches!(speed, Speed::Cipher { .. })).count();
             assert_eq!((found, taken.len() - found), (ciphers, keys), "{seconds} s");
             assert_eq!(found % RecordCipher::ALL.len(), 0, "each algorithm at each size, or none");
@@ -342,13 +358,30 @@ mod tests {
     }
 
     #[test]
+    fn the_default_covers_all_that_openssl_can_do() {
+        let groups = speeds(&[1, 4]);
+        for threads in [1, 4] {
+            for (cipher, direction) in RecordCipher::ALL.into_iter().flat_map(|c| Direction::ALL.map(|d| (c, d))) {
+                for record_bytes in RECORD_BYTES {
+                    let wanted = Speed::Cipher { cipher, direction, record_bytes, threads };
+                    assert!(groups.concat().contains(&wanted), "{wanted:?}");
+                }
+            }
+        }
+        let (measured, left_out) = within(groups, BUDGET.saturating_sub(OWN_TIME));
+        assert_eq!((measured.len(), left_out.len()), (85, 0));
+    }
+
+    #[test]
     fn what_does_not_fit_names_the_option_and_the_way_out() {
         let budget = plan(CryptoChoice { budget: Some(Duration::from_secs(1)), ..own() }).unwrap_err();
         assert!(budget.contains("--budget 1s") && budget.contains("--provider"), "{budget}");
         let time = plan(CryptoChoice { time: Some(Duration::from_micros(3)), ..own() }).unwrap_err();
         assert!(time.contains("--time 3us") && time.contains("1ms"), "{time}");
-        let threads = plan(CryptoChoice { threads: vec![NonZeroUsize::MAX], ..own() }).unwrap_err();
-        assert!(threads.contains("--threads"), "{threads}");
+        let of = |n: usize| CryptoChoice { threads: vec![NonZeroUsize::new(n).unwrap()], ..own() };
+        let threads = plan(of(5)).unwrap_err();
+        assert!(threads.contains("--threads 5") && threads.contains("4 hardware threads"), "{threads}");
+        assert!(plan(of(4)).is_ok());
         let nowhere = CryptoChoice { openssl: Some("/nowhere/openssl".into()), ..CryptoChoice::default() };
         // Beside others it is only missing.
         let beside = plan(nowhere).unwrap();

@@ -10,8 +10,8 @@ use crate::record::fixture;
 use crate::record::run::{Remark, Tool};
 
 /// Records that take `ns` each, give or take a 32nd where there are repetitions.
-fn records(record_bytes: u64, ns: f64, repetitions: u64) -> RecordSpeed {
-    let bytes = record_bytes as f64 * 1e9;
+fn records(record_bytes: u64, threads: u64, ns: f64, repetitions: u64) -> RecordSpeed {
+    let bytes = (record_bytes * threads) as f64 * 1e9;
     let (fast, slow) = (ns / 1.03125, ns * 1.03125);
     let known = |value: f64| (repetitions > 1).then_some(value);
     RecordSpeed {
@@ -63,8 +63,8 @@ fn aead() -> Vec<AeadRow> {
                         if openssl && (threads > 1 || record_bytes == 256 || record_bytes == 4096) {
                             continue;
                         }
-                        let ns = record_ns(algorithm, record_bytes) * differing(provider, direction) / threads as f64;
-                        let speed = records(record_bytes, ns, if openssl { 1 } else { 12 });
+                        let ns = record_ns(algorithm, record_bytes) * differing(provider, direction);
+                        let speed = records(record_bytes, threads, ns, if openssl { 1 } else { 12 });
                         let whole_record = !openssl || algorithm != RecordCipher::Aes128CbcSha256;
                         let row =
                             AeadRow { algorithm, provider, direction, record_bytes, threads, whole_record, speed };
@@ -84,7 +84,7 @@ fn record_layer() -> Vec<RecordLayerRow> {
             for direction in Direction::ALL {
                 for record_bytes in RECORD_BYTES.map(|n| n as u64) {
                     let ns = record_ns(suite.cipher(), record_bytes) * differing(provider, direction) + 64.0;
-                    let (version, speed) = (suite.version(), records(record_bytes, ns, 12));
+                    let (version, speed) = (suite.version(), records(record_bytes, 1, ns, 12));
                     rows.push(RecordLayerRow { suite, version, provider, direction, record_bytes, speed });
                 }
             }
@@ -159,7 +159,7 @@ pub(crate) fn document() -> CryptoDocument {
             repetitions: 12,
             time_s: 0.005,
             warmup_s: 0.00125,
-            budget_s: Some(60.0),
+            budget_s: Some(120.0),
             seed: 42,
             record_bytes: RECORD_BYTES.map(|n| n as u64).to_vec(),
             working_set_bytes: 262_144,

@@ -48,7 +48,10 @@ fn identity(document: &CompareDocument, place: usize) -> Cells {
         cell("url", text(compared.url.as_deref().unwrap_or_default())),
         cell("insecure", compared.insecure.map(truth).unwrap_or_default()),
         cell("reliable", truth(compared.unreliable.is_empty())),
+        cell("runs", whole(compared.repeats.len() as u64 + 1)),
+        cell("limited_by", text(compared.limited_by.as_deref().unwrap_or_default())),
         cell("tolerance", real(document.plan.tolerance)),
+        cell("allowance", real(document.plan.allowance)),
     ]
 }
 
@@ -96,6 +99,8 @@ fn by_subject(document: &CompareDocument) -> Vec<Cells> {
             }
             if document.kind == suites::SCHEMA {
                 let baseline = of_subject.iter().find(|row| !row.versus_baseline.is_empty());
+                let whose = of_subject.iter().find_map(|row| row.rate_of.get(place)?.as_deref());
+                cells.push(cell("rate_of", text(whose.unwrap_or_default())));
                 cells.extend(baseline_cells(baseline.and_then(|row| row.versus_baseline[place].as_ref())));
             }
             rows.push(cells);

@@ -11,6 +11,7 @@ use super::layout::{Page, solid};
 use crate::record::compare::{
     CompareDocument, Compared, Differing, Figure, Outcome, Row, Verdict, VersusReference, Why,
 };
+use crate::record::run::Remark;
 use crate::record::{run, suites};
 use crate::units;
 
@@ -34,7 +35,7 @@ pub fn text(document: &CompareDocument, out: &mut dyn io::Write) -> io::Result<(
     heading(&mut page, document);
     page.gap();
     for (place, compared) in document.documents.iter().enumerate() {
-        page.line(&letter(place), &described(document, place, compared));
+        page.line(&letter(place), &described(place, compared));
     }
     differences(&mut page, document);
     for other in 1..document.documents.len() {
@@ -60,8 +61,7 @@ fn heading(page: &mut Page, document: &CompareDocument) {
     let tolerance = solid(&units::share(document.plan.tolerance));
     match document.outcome {
         Outcome::Pass => {
-            let text = "no leading figure can be worse than in A by more than";
-            page.line("PASS", &format!("{text} {tolerance}, and no other surely is"));
+            page.line("PASS", &format!("no leading figure can be worse than in A by more than {tolerance}"));
         }
         Outcome::Regression => {
             let text = format!("surely worse than in A by more than {tolerance}: {}", worse(document));
@@ -73,7 +73,13 @@ fn heading(page: &mut Page, document: &CompareDocument) {
             }
         }
     }
+    for warning in &document.warnings {
+        page.line("WARNING", &warning.text);
+    }
     for (place, compared) in document.documents.iter().enumerate() {
+        for Remark { code, text } in &compared.warnings {
+            page.line("WARNING", &format!("{}: {code}: {text}", letter(place)));
+        }
         if compared.insecure == Some(true) {
             page.line(
                 "NOT VERIFIED",
@@ -91,9 +97,10 @@ fn count(document: &CompareDocument, verdict: Verdict) -> usize {
     versus(document).filter(|versus| versus.verdict == verdict).count()
 }
 
-/// What got worse, in a few words: the first three, and how many more.
+/// Which leading figures got worse, in a few words: the first three, and how many more.
 pub fn worse(document: &CompareDocument) -> String {
-    let is_worse = |row: &&Row| row.versus_reference.iter().any(|versus| versus.verdict == Verdict::Worse);
+    let is_worse =
+        |row: &&Row| row.leading && row.versus_reference.iter().any(|versus| versus.verdict == Verdict::Worse);
     let names: Vec<String> = document.rows.iter().filter(is_worse).map(names::in_full).collect();
     let more = names.len().saturating_sub(3);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -104,11 +111,16 @@ fn all(document: &CompareDocument) -> usize {
     versus(document).count()
 }
 
-fn described(document: &CompareDocument, place: usize, compared: &Compared) -> String {
+fn described(place: usize, compared: &Compared) -> String {
     let (cpu, tool) = (&compared.host.cpu, &compared.tool);
     let commit = tool.commit.as_ref().map(|commit| format!(" ({commit})")).unwrap_or_default();
+    let repeats = match compared.repeats.as_slice() {
+        [] => String::new(),
+        [one] => format!(" and its repeat {one}"),
+        several => format!(" and its repeats {}", several.join(", ")),
+    };
     let mut parts = vec![
-        format!("{}: {}", compared.path, cpu.model.as_deref().unwrap_or("an unknown CPU")),
+        format!("{}{repeats}: {}", compared.path, cpu.model.as_deref().unwrap_or("an unknown CPU")),
         solid(&format!("{} hardware thread{}", cpu.threads, if cpu.threads == 1 { "" } else { "s" })),
         format!("shakedown {}{commit} with {}", tool.version, tool.crypto),
         compared.started_at.clone(),
@@ -119,8 +131,11 @@ fn described(document: &CompareDocument, place: usize, compared: &Compared) -> S
     } else if compared.same_as_reference {
         parts.push("the same measurement as A".to_owned());
     }
-    if document.outcome != Outcome::Inconclusive && !compared.unreliable.is_empty() {
-        parts.push("not to be relied on".to_owned());
+    if !compared.unreliable.is_empty() {
+        parts.push("NOT TO BE RELIED ON".to_owned());
+    }
+    if let Some(limit) = &compared.limited_by {
+        parts.push(format!("limited by the {limit}: its rates are lower bounds of the server's"));
     }
     parts.join(", ")
 }
@@ -192,9 +207,29 @@ fn tables(page: &mut Page, rows: &[&Row], other: usize) {
     for (title, rows) in names::by_title(rows) {
         page.gap();
         if !title.is_empty() {
-            page.heading(&title);
+            page.heading(&format!("{title}{}", whose(&rows, other)));
         }
         table(page, &rows, other);
+    }
+}
+
+/// Whose figures the rates of a table are, in both documents.
+fn whose(rows: &[&Row], other: usize) -> String {
+    let of = |place: usize| {
+        let mut found: Vec<&str> = rows.iter().filter_map(|row| row.rate_of.get(place)?.as_deref()).collect();
+        found.dedup();
+        match found.as_slice() {
+            [] => None,
+            ["both"] => Some("client and server on shared cores"),
+            ["server"] => Some("the server"),
+            ["client"] => Some("the client"),
+            _ => Some("one or the other (compare.csv)"),
+        }
+    };
+    match (of(0), of(other)) {
+        (Some(a), Some(b)) if a == b => format!(", of {a}"),
+        (Some(a), Some(b)) => format!(", in A of {a}, in {} of {b}", letter(other)),
+        _ => String::new(),
     }
 }
 
@@ -202,7 +237,7 @@ fn table(page: &mut Page, rows: &[&Row], other: usize) {
     let document = letter(other);
     let line = |row: &&Row| {
         let versus = &row.versus_reference[other - 1];
-        let cell = |place: usize| row.figures[place].map_or(NONE.to_owned(), |figure| shown(&row.measure, figure));
+        let cell = |place: usize| row.figures[place].map_or(NONE.to_owned(), |figure| shown(row, figure));
         let mark = if row.leading { "" } else { " °" };
         vec![format!("{}{mark}", names::name(row)), cell(0), cell(other), ratio(versus), words(versus).to_owned()]
     };
@@ -210,13 +245,17 @@ fn table(page: &mut Page, rows: &[&Row], other: usize) {
     page.columns(&head, &rows.iter().map(line).collect::<Vec<_>>());
 }
 
-/// A figure with its unit, as the measure's name has it.
-fn shown(measure: &str, figure: Figure) -> String {
+/// A figure with its unit, as the measure's name has it, and in the unit that its own document is shown in.
+fn shown(row: &Row, figure: Figure) -> String {
     let value = figure.value;
-    let text = match measure {
+    let text = match row.measure.as_str() {
+        // Of cryptography GB/s throughout, whatever the library and the size.
+        name if name.starts_with("bytes_") && row.subject.part.is_some() => {
+            format!("{} GB/s", units::gigabytes_per_second(value))
+        }
         name if name.starts_with("bytes_") => format!("{}/s", units::bytes(value)),
         name if name.ends_with("_share") => units::share(value),
-        name if name.contains("_s_per_gb") => units::time(value * 1e9),
+        name if name.contains("_s_per_gb") => format!("{} s", units::decimal(value)),
         name if name.ends_with("_ns") || name.contains("_ns_per_") => units::time(value),
         _ => units::decimal(value),
     };
@@ -251,6 +290,8 @@ fn words(versus: &VersusReference) -> &'static str {
         (Verdict::CannotTell, Some(Why::Bound)) => "a bound only",
         (Verdict::CannotTell, Some(Why::OtherRate)) => "at other rates",
         (Verdict::CannotTell, Some(Why::OtherLimit)) => "of other sides",
+        (Verdict::CannotTell, Some(Why::Burst)) => "in one burst",
+        (Verdict::CannotTell, Some(Why::SingleRuns)) => "may be chance",
         (Verdict::CannotTell, _) => "cannot tell",
     }
 }
@@ -288,6 +329,26 @@ fn against_baseline(row: &Row, place: usize) -> String {
     }
 }
 
+/// What the intervals hold, and what they do not.
+fn held(document: &CompareDocument) -> String {
+    let repeated = document.documents.iter().any(|compared| !compared.repeats.is_empty());
+    match document.plan.allowance {
+        Some(allowance) => {
+            let allowance = solid(&units::share(allowance));
+            format!(
+                "hold only what varied within each run, and runs of the same thing differ beyond that: so better and worse must lie \
+                 beyond the tolerance by another {allowance}. Repeats tell more: shakedown compare A1 A2 A3 --after B1 B2 B3"
+            )
+        }
+        None if repeated => {
+            "hold what differed from run to run; a difference between the two times is in the ratio".to_owned()
+        }
+        None => {
+            "hold only what varied within each document, not what else was different when it was measured".to_owned()
+        }
+    }
+}
+
 fn legend(page: &mut Page, document: &CompareDocument) {
     let [better, worse, none, untold] = [Verdict::Better, Verdict::Worse, Verdict::NoDifference, Verdict::CannotTell]
         .map(|verdict| count(document, verdict));
@@ -307,8 +368,9 @@ fn legend(page: &mut Page, document: &CompareDocument) {
             solid(&units::share(document.plan.tolerance))
         ),
     );
+    page.line("intervals", &held(document));
     if document.rows.iter().any(|row| !row.leading) {
-        page.line("°", "does not lead: where it cannot be told, the comparison still can");
+        page.line("°", "does not lead: better or worse is told, but the outcome does not follow from it");
     }
     if document.kind == suites::SCHEMA {
         page.line("", "against a baseline, a ratio without a word: no difference seen, or too few rounds to tell");

@@ -1,8 +1,8 @@
 //! What the rows of a comparison are called: a title for those that belong together, and a name under it.
 
-use crate::record::compare::{Row, Subject};
+use crate::record::compare::{Row, Subject, measure_in_words};
 use crate::report::suites::{arm_name, suite_name};
-use crate::units::ByteCount;
+use crate::units::{self, ByteCount};
 
 /// The rows under each title, in the order in which the titles first occur.
 pub(super) fn by_title<'r>(rows: &[&'r Row]) -> Vec<(String, Vec<&'r Row>)> {
@@ -20,14 +20,14 @@ pub(super) fn by_title<'r>(rows: &[&'r Row]) -> Vec<(String, Vec<&'r Row>)> {
 /// What was done, and the measure; empty for runs, where each row has a measure of its own.
 fn title(row: &Row) -> String {
     match group(&row.subject) {
-        Some(group) => format!("{group}: {}", measure(&row.measure)),
+        Some(group) => format!("{group}: {}", measure_in_words(&row.measure)),
         None => String::new(),
     }
 }
 
 fn group(subject: &Subject) -> Option<String> {
     if let Some(part) = &subject.part {
-        let size = ByteCount(subject.record_bytes.unwrap_or(0));
+        let size = units::record_size(subject.record_bytes.unwrap_or(0));
         let provider = subject.provider.as_deref().unwrap_or_default();
         return Some(match (part.as_str(), subject.threads) {
             ("aead", Some(threads @ 2..)) => format!("records of {size}, {threads} threads"),
@@ -36,6 +36,7 @@ fn group(subject: &Subject) -> Option<String> {
             ("handshakes", _) => {
                 format!("{} handshakes with {provider}", subject.operation.as_deref().unwrap_or_default())
             }
+            ("primitives", _) => "public keys".to_owned(),
             (other, _) => other.replace('_', " "),
         });
     }
@@ -45,15 +46,6 @@ fn group(subject: &Subject) -> Option<String> {
         (.., "request") => "small requests".to_owned(),
         (.., name) => format!("{}s", name.replace('_', " ")),
     })
-}
-
-/// A measure in words, without the unit that its figures show.
-fn measure(measure: &str) -> String {
-    let bare = measure.trim_end_matches("_ns").replace("_cpu_ns_per_", "_cpu_per_").replace("_cpu_s_per_", "_cpu_per_");
-    match bare.as_str() {
-        "client" | "server" | "operation" => format!("time of the {bare}"),
-        _ => bare.replace('_', " "),
-    }
 }
 
 /// What a row is, under its title.
@@ -68,7 +60,7 @@ pub(super) fn name(row: &Row) -> String {
     let direction = subject.direction.clone().filter(|_| subject.object_bytes.is_none());
     let parts = [suite, subject.algorithm.clone(), operation, subject.group.clone(), provider, direction];
     let name: Vec<String> = parts.into_iter().flatten().collect();
-    if name.is_empty() { measure(&row.measure) } else { name.join(" ") }
+    if name.is_empty() { measure_in_words(&row.measure) } else { name.join(" ") }
 }
 
 /// What a row is, by itself.

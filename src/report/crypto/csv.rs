@@ -82,12 +82,14 @@ pub fn csv(document: &CryptoDocument, out: &mut dyn io::Write) -> io::Result<()>
         let bytes =
             Figure { value: speed.bytes_per_s, low: speed.bytes_per_s_low, high: speed.bytes_per_s_high }.cells();
         let ns = Figure { value: speed.ns_per_record, low: speed.ns_per_record_low, high: speed.ns_per_record_high };
-        csv.write_record(row(document, what, speed.repetitions, bytes, ns, ns.per(1e9).value))?;
+        let all = ns.per(1e9 * what.threads as f64);
+        csv.write_record(row(document, what, speed.repetitions, bytes, ns, all))?;
     }
     let sides = document.handshakes.iter().flat_map(handshake);
     for (what, speed) in document.primitives.iter().map(primitive).chain(sides) {
         let ns = Figure { value: speed.ns, low: speed.ns_low, high: speed.ns_high };
-        csv.write_record(row(document, what, speed.repetitions, Default::default(), ns, speed.per_s))?;
+        let per_s = Figure { value: speed.per_s, ..ns.per(1e9) };
+        csv.write_record(row(document, what, speed.repetitions, Default::default(), ns, per_s))?;
     }
     csv.flush()
 }
@@ -98,11 +100,11 @@ fn row(
     repetitions: u64,
     bytes: [String; 3],
     ns: Figure,
-    per_s: f64,
+    per_s: Figure,
 ) -> [String; COLUMNS.len()] {
     let [bytes_per_s, bytes_low, bytes_high] = bytes;
     let [ns_value, ns_low, ns_high] = ns.cells();
-    let [_, per_s_low, per_s_high] = ns.per(1e9).cells();
+    let [per_s, per_s_low, per_s_high] = per_s.cells();
     [
         text(&document.started_at),
         text(document.host.cpu.model.as_deref().unwrap_or_default()),
@@ -124,7 +126,7 @@ fn row(
         ns_value,
         ns_low,
         ns_high,
-        real(per_s),
+        per_s,
         per_s_low,
         per_s_high,
     ]
@@ -212,9 +214,11 @@ mod tests {
         for row in &rows {
             let number = |name: &str| row[at(name)].parse::<f64>().ok();
             let ns = number("ns_per_operation").unwrap();
-            assert!((number("operations_per_s").unwrap() * ns / 1e9 - 1.0).abs() < 1e-9, "{row:?}");
+            // The rate is that of all threads together, the time that of one.
+            let all = number("threads").unwrap() * 1e9;
+            assert!((number("operations_per_s").unwrap() * ns / all - 1.0).abs() < 1e-9, "{row:?}");
             if let Some(bytes) = number("record_bytes") {
-                assert!((number("bytes_per_s").unwrap() * ns / (bytes * 1e9) - 1.0).abs() < 1e-9, "{row:?}");
+                assert!((number("bytes_per_s").unwrap() * ns / (bytes * all) - 1.0).abs() < 1e-9, "{row:?}");
             }
             let once = number("repetitions") == Some(1.0);
             for figure in ["bytes_per_s", "ns_per_operation", "operations_per_s"] {
