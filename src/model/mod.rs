@@ -8,6 +8,7 @@ pub mod failure;
 pub mod load;
 pub mod plan;
 pub mod request;
+pub mod slo;
 pub mod suite;
 pub mod suites;
 pub mod target;

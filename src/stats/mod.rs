@@ -4,6 +4,7 @@
 pub mod batches;
 pub mod compare;
 pub mod interval;
+pub mod judge;
 pub mod means;
 pub mod order;
 pub mod recorder;
