@@ -9,6 +9,7 @@ pub mod means;
 pub mod order;
 pub mod recorder;
 pub mod rounds;
+pub mod search;
 pub mod steady;
 pub mod summary;
 
