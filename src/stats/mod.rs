@@ -10,6 +10,7 @@ pub mod recorder;
 pub mod rounds;
 pub mod steady;
 pub mod summary;
+pub mod usl;
 
 #[cfg(test)]
 mod compare_simulation;
