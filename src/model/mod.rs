@@ -4,6 +4,7 @@
 //! the value, what was expected, and the way out.
 
 pub mod crypto;
+pub mod demand;
 pub mod failure;
 pub mod load;
 pub mod plan;
