@@ -1,6 +1,7 @@
 //! The result documents: plain data, versioned, one schema per experiment. Field names are the contract with scripts and
 //! spreadsheets; a figure that does not exist is `null`, never 0. Nothing here knows the engine.
 
+pub mod capacity;
 pub mod compare;
 pub mod crypto;
 #[cfg(test)]
