@@ -19,6 +19,8 @@ const SESSIONS: [&str; 6] = ["sessions", "session", "connections", "connection",
 /// Clauses as they were written, each at most once.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Clauses {
+    /// As they were written.
+    text: String,
     sessions: Option<Rate>,
     resumed: Option<Percent>,
     requests: Option<Rate>,
@@ -59,7 +61,7 @@ impl Demand {
     /// # Errors
     /// A sentence, where they lack a rate, or contradict each other.
     pub fn new(clauses: &Clauses) -> Result<Self, String> {
-        let Clauses { sessions, resumed, requests, bytes, each, size } = *clauses;
+        let Clauses { text: _, sessions, resumed, requests, bytes, each, size } = *clauses;
         let requests = requests_of(requests, bytes, size)?;
         let (sessions, requests) = match (sessions, requests, each) {
             (None, None, _) => {
@@ -130,7 +132,9 @@ impl Clauses {
     /// # Errors
     /// A sentence, where both say the same thing.
     pub fn with(self, other: Self) -> Result<Self, String> {
+        let text = [self.text, other.text].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ");
         Ok(Self {
+            text,
             sessions: one(self.sessions, other.sessions, "a rate of sessions")?,
             resumed: one(self.resumed, other.resumed, "a share that is resumed")?,
             requests: one(self.requests, other.requests, "a rate of requests")?,
@@ -138,6 +142,11 @@ impl Clauses {
             each: one(self.each, other.each, "how many requests each session has")?,
             size: one(self.size, other.size, "a size")?,
         })
+    }
+
+    /// The clauses as they were written.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     fn clause(text: &str) -> Result<Self, String> {
@@ -152,7 +161,7 @@ impl Clauses {
             }
             _ => (text, None),
         };
-        let clause = Self { size, ..Self::default() };
+        let clause = Self { text: text.to_owned(), size, ..Self::default() };
         let unknown = || format!("'{text}' is not {EXPECTED}");
         if let Some(share) = head.strip_suffix("resumed") {
             let resumed = share.parse().map_err(|_| format!("'{text}' is not a share such as 80% resumed"))?;
@@ -192,7 +201,7 @@ impl Clauses {
         // A size without a letter of its own would be a rate of nobody knows what.
         let bytes: ByteCount = amount.parse().ok().filter(|_| amount.ends_with('B'))?;
         let each_second = per("1")?.as_per_second();
-        (bytes.0 > 0).then(|| Self { bytes: Some(bytes.0 as f64 * each_second), ..self })
+        (bytes.0 > 0).then_some(Self { bytes: Some(bytes.0 as f64 * each_second), ..self })
     }
 }
 
@@ -257,7 +266,7 @@ mod tests {
             ("12 requests each of 4KiB, 80 % resumed, 200 sessions/s", (Some(200.0), 0.8, Some(2400.0), Some(4096))),
             ("2400 req/s, 12 requests each", (Some(200.0), 0.0, Some(2400.0), None)),
             ("2400 req/s, 100 sessions/s, of 1MB", (Some(100.0), 0.0, Some(2400.0), Some(1_000_000))),
-            ("800 MB/s of 64KiB", (None, 0.0, Some(12_207.03125), Some(65_536))),
+            ("800 MB/s of 64KiB", (None, 0.0, Some(12_207.031_25), Some(65_536))),
             ("6 MB/min of 1kB, 10 requests each", (Some(10.0), 0.0, Some(100.0), Some(1000))),
         ];
         for (text, expected) in cases {

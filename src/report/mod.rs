@@ -10,6 +10,7 @@ pub mod csv;
 mod golden;
 mod latency;
 mod layout;
+pub mod plan;
 pub mod suites;
 pub mod text;
 pub mod trial;
