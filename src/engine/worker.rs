@@ -19,7 +19,7 @@ use super::slot::Slot;
 use super::spare::Spares;
 use super::timers::Timers;
 use crate::model::load::Pace;
-use crate::pacing::Schedule;
+use crate::pacing::{Schedule, Shape};
 use crate::tls::config::ClientConfigs;
 
 /// The token of the timer; those of connections are below it.
@@ -134,9 +134,13 @@ impl<'s> Worker<'s> {
         let workers = load.threads();
         let share = |total: usize| total / workers + usize::from(index < total % workers);
         let count = share(load.connections());
-        let schedule = match load.pace() {
-            Pace::Closed => None,
-            Pace::Open { rate, arrivals, seed } => Some(Schedule::new(arrivals, rate, seed, index, workers)),
+        let schedule = match (load.pace(), load.scenario()) {
+            (Pace::Closed, _) => None,
+            (Pace::Open { arrivals, seed, .. }, Some(scenario)) => {
+                let shape = Shape::new(load.warmup, scenario.stages());
+                Some(Schedule::shaped(arrivals, shape, seed, index, workers))
+            }
+            (Pace::Open { rate, arrivals, seed }, None) => Some(Schedule::new(arrivals, rate, seed, index, workers)),
         };
         let poll = Poll::new()?;
         let timer =

@@ -145,6 +145,6 @@ fn document(
         throughput: describe::throughput(outcome),
         client: describe::client_cost(plan, outcome),
         server,
-        series: describe::series(outcome),
+        series: describe::series(plan, outcome),
     }
 }

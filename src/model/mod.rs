@@ -9,6 +9,7 @@ pub mod failure;
 pub mod load;
 pub mod plan;
 pub mod request;
+pub mod scenario;
 pub mod suite;
 pub mod suites;
 pub mod target;

@@ -86,6 +86,7 @@ fn plan() -> PlanRecord {
         source_ips: vec![],
         key_log: None,
         crypto: "aws-lc".into(),
+        scenario: None,
     }
 }
 

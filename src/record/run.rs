@@ -164,6 +164,35 @@ pub struct PlanRecord {
     pub source_ips: Vec<String>,
     pub key_log: Option<String>,
     pub crypto: String,
+    /// The stages that the load came in; null where there was one rate, or a closed loop. `rate_per_s` is their mean.
+    #[serde(default)]
+    pub scenario: Option<ScenarioRecord>,
+}
+
+/// Load in stages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScenarioRecord {
+    /// Its name.
+    pub name: String,
+    /// Its stages.
+    pub stages: Vec<StageRecord>,
+}
+
+/// A stage of a scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// Its name, which no other stage has.
+    pub name: String,
+    /// `hold`, `ramp`, `spike` or `pause`.
+    pub kind: String,
+    /// Arrivals per second at its start.
+    pub from_per_s: f64,
+    /// Arrivals per second at its end.
+    pub to_per_s: f64,
+    /// Its start, in seconds after that of the measure window.
+    pub start_s: f64,
+    /// Its length.
+    pub length_s: f64,
 }
 
 /// Whether the figures can be trusted.
@@ -444,4 +473,7 @@ pub struct SeriesRow {
     pub response_p99_ns: Option<u64>,
     /// Longest `dispatch_lag`.
     pub dispatch_lag_max_ns: Option<u64>,
+    /// The scenario's stage in which the second's middle lies; null without a scenario.
+    #[serde(default)]
+    pub stage: Option<String>,
 }

@@ -11,6 +11,7 @@ mod golden;
 mod latency;
 mod layout;
 pub mod plan;
+mod stages;
 pub mod suites;
 pub mod text;
 pub mod trial;
