@@ -54,6 +54,36 @@ fn the_load_comes_in_stages() {
 }
 
 #[test]
+fn a_storm_drops_all_connections_which_come_back() {
+    const CONNECTIONS: u64 = 12;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("storm.toml");
+    let path = file.display().to_string();
+    for within in ["0", "1s"] {
+        let hold = "[[scenario.stage]]\nkind = \"hold\"\nrate = \"200/s\"\nfor = \"5s\"\n";
+        let storm = format!("[scenario.storm]\nat = \"1s\"\nwithin = \"{within}\"\n");
+        fs::write(&file, format!("[scenario]\nname = \"storm\"\n{hold}{storm}")).unwrap();
+        let server = Server::start(|_| Answer::ok());
+        let args = ["--scenario", &path, "--warmup", "0", "--connections", "12", "--threads", "2", "--seed", "1"];
+        let document = run(&server, &args);
+        check_identities(&document);
+        // Each connection once more, and no request lost or sent twice.
+        let seen = &document.connections;
+        assert_eq!((seen.opened, seen.closed, seen.failed), (2 * CONNECTIONS, 2 * CONNECTIONS, 0));
+        assert_eq!((document.counts.failed, document.counts.unsent, document.counts.retried), (0, 0, 0));
+        assert_eq!(server.seen(), document.counts.sent + document.counts.warmup.sent);
+        let recovered = document.storm_recovered_s.unwrap();
+        assert!(recovered > 0.0 && recovered < 4.0, "{recovered}");
+        if within == "1s" {
+            // Of twelve moments spread over a second the last is in the first tenth in one case of 10^12.
+            assert!(recovered > 0.1, "{recovered}");
+        }
+        let storm = document.plan.scenario.unwrap().storm.unwrap();
+        assert_eq!(storm.at_s, 1.0);
+    }
+}
+
+#[test]
 fn a_mistake_in_the_file_is_told_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("bad.toml"), STAGES.replace("100/s\"\nfor", "fast\"\nfor")).unwrap();

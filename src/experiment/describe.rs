@@ -10,8 +10,9 @@ use crate::model::scenario::Scenario;
 use crate::model::tls::{Trust, Verify};
 use crate::record::run::{
     ClientCost, Connections, Counts, FailureDetail, Handshakes, Latencies, Latency, Negotiated, PlanRecord,
-    QuantileRecord, ScenarioRecord, SeriesRow, StageRecord, Throughput, WarmupCounts, WorkerCost,
+    QuantileRecord, SeriesRow, Throughput, WarmupCounts, WorkerCost,
 };
+use crate::record::scenario::{ScenarioRecord, StageRecord, StormRecord};
 use crate::stats::summary::Summary;
 
 /// Handshakes may be this share of the requests before their cost blurs the cost of a request.
@@ -92,7 +93,10 @@ fn scenario(scenario: &Scenario) -> ScenarioRecord {
             length_s: stage.length.as_secs_f64(),
         }
     });
-    ScenarioRecord { name: scenario.name().to_owned(), stages: stages.collect() }
+    let storm = scenario
+        .storm()
+        .map(|storm| StormRecord { at_s: storm.at.as_secs_f64(), within_s: storm.within.as_secs_f64() });
+    ScenarioRecord { name: scenario.name().to_owned(), stages: stages.collect(), storm }
 }
 
 /// The word for what is trusted, and the file where that is one.

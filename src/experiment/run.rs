@@ -146,5 +146,6 @@ fn document(
         client: describe::client_cost(plan, outcome),
         server,
         series: describe::series(plan, outcome),
+        storm_recovered_s: outcome.storm_took.map(|took| took.as_secs_f64()),
     }
 }

@@ -203,6 +203,11 @@ impl LoadPlan {
         let choice = Self::with_scenario(choice)?;
         let requests_per_connection = choice.requests_per_connection.unwrap_or(RequestsPerConnection::Unlimited);
         let unit = Self::resolve_unit(&choice, requests_per_connection)?;
+        if unit == Unit::Sessions && choice.scenario.as_ref().is_some_and(|scenario| scenario.storm().is_some()) {
+            return Err("--scenario: a storm drops connections that are kept, and with sessions as the unit none are; leave one of the two \
+                        out"
+                .to_owned());
+        }
         let pace = Self::resolve_pace(&choice, fresh_seed)?;
         let duration = choice.duration.unwrap_or(Duration::from_secs(30));
         if duration < Duration::from_millis(100) {

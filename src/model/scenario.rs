@@ -80,11 +80,21 @@ impl Stage {
     }
 }
 
+/// All connections are dropped at one moment, and come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Storm {
+    /// When, after the first stage's start; before the last one's end.
+    pub at: Duration,
+    /// Within which time they try to come back, spread evenly over it; over before the last stage's end.
+    pub within: Duration,
+}
+
 /// Load in stages: at least one, with at least one arrival on average in all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
     name: String,
     stages: Vec<Stage>,
+    storm: Option<Storm>,
 }
 
 /// What is wrong with a scenario, and where.
@@ -112,6 +122,14 @@ struct RawScenario {
     name: Spanned<String>,
     #[serde(rename = "stage")]
     stages: Spanned<Vec<Spanned<RawStage>>>,
+    storm: Option<RawStorm>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStorm {
+    at: Spanned<String>,
+    within: Spanned<String>,
 }
 
 #[derive(Deserialize)]
@@ -156,7 +174,7 @@ impl Scenario {
             let at = error.span().map_or(0, |span| span.start);
             fault(Fault { at, message: error.message().replace('\n', " ") })
         })?;
-        let RawScenario { name, stages: raw } = raw.scenario;
+        let RawScenario { name, stages: raw, storm } = raw.scenario;
         check_name(&name).map_err(fault)?;
         let mut stages: Vec<Stage> = Vec::new();
         // Where a ramp begins that does not say so.
@@ -172,8 +190,9 @@ impl Scenario {
             }
             stages.push(stage);
         }
-        let scenario = Self { name: name.into_inner(), stages };
+        let mut scenario = Self { name: name.into_inner(), stages, storm: None };
         scenario.check(&raw).map_err(fault)?;
+        scenario.storm = storm.map(|storm| storm_of(&storm, scenario.length())).transpose().map_err(fault)?;
         Ok(scenario)
     }
 
@@ -198,6 +217,11 @@ impl Scenario {
     /// Its stages, at least one.
     pub fn stages(&self) -> &[Stage] {
         &self.stages
+    }
+
+    /// Its storm, if it has one.
+    pub fn storm(&self) -> Option<Storm> {
+        self.storm
     }
 
     /// How long all stages take together.
@@ -232,6 +256,16 @@ fn check_name(name: &Spanned<String>) -> Result<(), Fault> {
         ));
     }
     Ok(())
+}
+
+fn storm_of(raw: &RawStorm, length: Duration) -> Result<Storm, Fault> {
+    let time = |text: &Spanned<String>| parse_duration(text.get_ref()).map_err(|error| Fault::at(text, error));
+    let storm = Storm { at: time(&raw.at)?, within: time(&raw.within)? };
+    if storm.at + storm.within >= length {
+        let message = "the storm is not over before the stages are, and nobody would see whether all come back";
+        return Err(Fault::at(&raw.at, message));
+    }
+    Ok(storm)
 }
 
 fn stage_of(raw: &Spanned<RawStage>, place: usize, level: f64) -> Result<Stage, Fault> {

@@ -9,5 +9,6 @@ pub(crate) mod fixture;
 pub mod folder;
 pub mod plan;
 pub mod run;
+pub mod scenario;
 pub mod suites;
 pub mod trial;

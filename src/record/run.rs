@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::scenario::ScenarioRecord;
 use crate::model::failure::FailureKind;
 use crate::model::suite::{Group, Suite, TlsVersion};
 
@@ -47,6 +48,10 @@ pub struct RunDocument {
     pub server: Option<ServerCost>,
     /// One row for each second of the measure window.
     pub series: Vec<SeriesRow>,
+    /// After a scenario's storm: from its moment until each worker had as many connections open as before; null where that was not seen, or
+    /// there was none.
+    #[serde(default)]
+    pub storm_recovered_s: Option<f64>,
 }
 
 /// The program that measured.
@@ -167,32 +172,6 @@ pub struct PlanRecord {
     /// The stages that the load came in; null where there was one rate, or a closed loop. `rate_per_s` is their mean.
     #[serde(default)]
     pub scenario: Option<ScenarioRecord>,
-}
-
-/// Load in stages.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ScenarioRecord {
-    /// Its name.
-    pub name: String,
-    /// Its stages.
-    pub stages: Vec<StageRecord>,
-}
-
-/// A stage of a scenario.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StageRecord {
-    /// Its name, which no other stage has.
-    pub name: String,
-    /// `hold`, `ramp`, `spike` or `pause`.
-    pub kind: String,
-    /// Arrivals per second at its start.
-    pub from_per_s: f64,
-    /// Arrivals per second at its end.
-    pub to_per_s: f64,
-    /// Its start, in seconds after that of the measure window.
-    pub start_s: f64,
-    /// Its length.
-    pub length_s: f64,
 }
 
 /// Whether the figures can be trusted.

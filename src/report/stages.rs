@@ -1,7 +1,8 @@
 //! The stages of a scenario as a table: what was offered in each, and what became of it, by whole seconds.
 
-use super::layout::Page;
-use crate::record::run::{RunDocument, SeriesRow, StageRecord};
+use super::layout::{Page, solid};
+use crate::record::run::{RunDocument, SeriesRow};
+use crate::record::scenario::StageRecord;
 use crate::units;
 
 /// What stands where there is no figure.
@@ -14,6 +15,14 @@ pub(super) fn write(page: &mut Page, document: &RunDocument) {
     page.heading(&format!("stages; {what} and failures by the seconds whose middle lies in a stage"));
     let rows: Vec<_> = scenario.stages.iter().map(|stage| row(document, stage, what)).collect();
     page.columns(&["", "from", "for", "arrivals/s", what, "failures", "worst p99 of a second"], &rows);
+    if let Some(storm) = &scenario.storm {
+        let end = document.storm_recovered_s.map_or_else(
+            || "not all were open again by the end".to_owned(),
+            |s| format!("as many open again after {}", solid(&units::time(s * 1e9))),
+        );
+        let [at, within] = [storm.at_s, storm.within_s].map(|s| solid(&format!("{} s", units::decimal(s))));
+        page.line("storm", &format!("all connections dropped at {at}, to come back within {within}: {end}"));
+    }
     page.gap();
 }
 
@@ -43,7 +52,7 @@ fn rate(stage: &StageRecord) -> String {
 mod tests {
     use super::*;
     use crate::record::fixture;
-    use crate::record::run::ScenarioRecord;
+    use crate::record::scenario::{ScenarioRecord, StormRecord};
 
     fn stage(name: &str, kind: &str, from_per_s: f64, to_per_s: f64, start_s: f64) -> StageRecord {
         StageRecord { name: name.into(), kind: kind.into(), from_per_s, to_per_s, start_s, length_s: 2.0 }
@@ -70,7 +79,11 @@ mod tests {
             stage("top", "hold", 400.0, 400.0, 2.0),
             stage("never reached", "pause", 0.0, 0.0, 4.0),
         ];
-        document.plan.scenario = Some(ScenarioRecord { name: "launch day".into(), stages });
+        document.plan.scenario = Some(ScenarioRecord {
+            name: "launch day".into(),
+            stages,
+            storm: Some(StormRecord { at_s: 2.0, within_s: 0.5 }),
+        });
         let mut page = Page::default();
         write(&mut page, &document);
         let text = page.finish();
@@ -79,9 +92,13 @@ mod tests {
         assert_eq!(cells[2], ["up", "0 s", "2 s", "0 to 400", "400", "1", "9.00 ms"], "{text}");
         assert_eq!(cells[3], ["top", "2 s", "2 s", "400", "400", "2", "7.00 ms"], "{text}");
         assert_eq!(cells[4], ["never reached", "4 s", "2 s", "0", "–", "–", "–"], "{text}");
+        let unseen = text.replace(char::is_whitespace, "");
+        assert!(unseen.contains("droppedat2s,tocomebackwithin0.5s:notallwereopenagain"), "{text}");
+        document.storm_recovered_s = Some(0.75);
         let mut out = Vec::new();
         crate::report::text::run(&document, &mut out).unwrap();
         let whole = String::from_utf8(out).unwrap();
+        assert!(whole.replace(char::is_whitespace, "").contains("openagainafter750ms"), "{whole}");
         assert!(whole.contains("scenario launch day in 3 stages") && whole.contains("worst p99"), "{whole}");
         assert!(whole.lines().all(|line| line.chars().count() <= 100), "{whole}");
     }

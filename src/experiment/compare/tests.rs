@@ -7,7 +7,8 @@ use super::fixture::{run, slower, suites, suites_elsewhere};
 use super::*;
 use crate::record::compare::{Outcome, Row, Verdict, VersusReference, Why};
 use crate::record::fixture;
-use crate::record::run::{Remark, ScenarioRecord, SeriesRow};
+use crate::record::run::{Remark, SeriesRow};
+use crate::record::scenario::ScenarioRecord;
 
 fn how(tolerance: f64, anyway: bool) -> How {
     How { tolerance: Tolerance::new(tolerance).unwrap(), anyway }
@@ -147,7 +148,7 @@ fn a_second_that_was_cut_short_and_a_run_that_drifts_say_nothing_of_a_rate() {
     cut.series.push(SeriesRow { t_s: 30.25, requests: 7, ..SeriesRow::default() });
     assert!(whole.is_some() && interval(cut) == whole);
     let mut staged = run();
-    staged.plan.scenario = Some(ScenarioRecord { name: "x".into(), stages: vec![] });
+    staged.plan.scenario = Some(ScenarioRecord { name: "x".into(), stages: vec![], storm: None });
     let same = runs(vec![staged.clone(), RunDocument { started_at: String::new(), ..staged }], 0.05);
     assert_eq!(row(&same, "requests_per_s").figures[1].unwrap().low, None);
     let mut drifting = run();

@@ -62,6 +62,14 @@ fn stages_follow_each_other() {
 }
 
 #[test]
+fn a_storm_has_a_time_and_a_width() {
+    let text = format!("{LAUNCH}\n[scenario.storm]\nat = \"60s\"\nwithin = \"0\"\n");
+    let storm = Scenario::parse("launch.toml", &text).unwrap().storm();
+    assert_eq!(storm, Some(Storm { at: Duration::from_secs(60), within: Duration::ZERO }));
+    assert_eq!(Scenario::parse("launch.toml", LAUNCH).unwrap().storm(), None);
+}
+
+#[test]
 fn a_mistake_is_told_with_its_line_and_column() {
     let stage = |lines: &str| format!("[scenario]\nname = \"x\"\n[[scenario.stage]]\n{lines}\n");
     for (text, place, says) in [
@@ -78,6 +86,11 @@ fn a_mistake_is_told_with_its_line_and_column() {
         (stage("kind = \"hold\"\nspeed = \"5/s\"\nfor = \"1s\""), "s.toml:5:1:", "speed"),
         (stage("kind = \"pause\"\nfor = \"1s\""), "s.toml:3:1:", "less than one arrival"),
         (stage("kind = \"hold\""), "s.toml:3:1:", "for"),
+        (
+            stage("kind = \"hold\"\nrate = \"5/s\"\nfor = \"9s\"\n[scenario.storm]\nat = \"5s\"\nwithin = \"4s\""),
+            "s.toml:8:6:",
+            "not over before the stages are",
+        ),
         (
             format!(
                 "{}[[scenario.stage]]\nkind=\"pause\"\nname=\"a\"\nfor=\"1s\"\n",
