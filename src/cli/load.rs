@@ -14,6 +14,7 @@ use super::exit::Failed;
 use super::output;
 use crate::model::load::{Arrivals, Close, LoadChoice, LoadPlan, Unit};
 use crate::model::request::{Method, RequestPlan};
+use crate::model::scenario::Scenario;
 use crate::model::suite::{KeyType, TlsVersion};
 use crate::model::target::{Family, Host, Target};
 use crate::model::tls::{ClientIdentity, Provider, TlsChoice, TlsPlan, Trust, Verify};
@@ -31,7 +32,7 @@ pub(super) fn fresh_seed() -> u64 {
     RandomState::new().hash_one(std::process::id()) >> 32
 }
 
-pub(super) fn load_plan(args: &LoadArgs) -> Result<LoadPlan, Failed> {
+pub(super) fn load_plan(args: &LoadArgs, scenario: Option<Scenario>) -> Result<LoadPlan, Failed> {
     let choice = LoadChoice {
         rate: args.rate,
         arrivals: args.arrivals.map(|arrivals| match arrivals {
@@ -49,6 +50,7 @@ pub(super) fn load_plan(args: &LoadArgs) -> Result<LoadPlan, Failed> {
         requests_per_connection: args.requests_per_connection,
         abort_on: args.abort_on,
         spin: args.spin,
+        scenario,
         ..pool(&args.pool)
     };
     LoadPlan::new(choice, cores(), fresh_seed()).map_err(Failed::usage)

@@ -8,6 +8,7 @@ mod dry_run;
 mod exit;
 mod load;
 mod output;
+mod plan;
 mod progress;
 mod report;
 mod run;
@@ -47,6 +48,8 @@ enum Command {
     Suites(Box<suites::SuitesArgs>),
     /// Documents of one kind side by side: CPUs, releases, days
     Compare(compare::CompareArgs),
+    /// How many servers a demand needs, by what was measured of one
+    Plan(plan::PlanArgs),
     /// AEAD and handshake primitives on this CPU, by library; no network
     Crypto(crypto::CryptoArgs),
     /// The embedded HTTPS endpoint alone: nine suites, RSA and ECDSA certificates, until Ctrl-C or SIGTERM
@@ -74,6 +77,7 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => run::execute(&args),
         Some(Command::Suites(args)) => suites::execute(&args),
         Some(Command::Compare(args)) => compare::execute(&args),
+        Some(Command::Plan(args)) => plan::execute(&args),
         Some(Command::Crypto(args)) => crypto::execute(&args),
         Some(Command::Serve(args)) => serve::execute(&args),
         Some(Command::Report(args)) => report::execute(&args),

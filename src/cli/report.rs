@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::exit::Failed;
 use super::output;
 use crate::record::folder::{self, DOCUMENT};
-use crate::record::{compare, crypto, run, suites, trial};
+use crate::record::{compare, crypto, plan, run, suites, trial};
 use crate::report;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -43,6 +43,7 @@ pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
         trial::SCHEMA => text_or_csv(&path, args.format, trial::SCHEMA, report::trial::text, trial_csv)?,
         crypto::SCHEMA => text_or_csv(&path, args.format, crypto::SCHEMA, report::crypto::text, report::crypto::csv)?,
         suites::SCHEMA => text_or_csv(&path, args.format, suites::SCHEMA, report::suites::text, report::suites::csv)?,
+        plan::SCHEMA => text_or_csv(&path, args.format, plan::SCHEMA, report::plan::text, report::plan::csv)?,
         compare::SCHEMA => {
             text_or_csv(&path, args.format, compare::SCHEMA, report::compare::text, report::compare::csv)?;
         }

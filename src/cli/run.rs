@@ -1,5 +1,6 @@
 //! `shakedown run URL`: one load run.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -16,6 +17,7 @@ use crate::host::limits::Limits;
 use crate::host::preflight::{self, Needs, Shortfall};
 use crate::model::load::{Close, Pace, RequestsPerConnection, Unit};
 use crate::model::plan::RunPlan;
+use crate::model::scenario::Scenario;
 use crate::record::folder::ResultsFolder;
 use crate::record::run::{Remark, RunDocument};
 use crate::tls::config::ClientMaterial;
@@ -48,6 +50,9 @@ pub(super) struct RunArgs {
     request: RequestArgs,
     #[command(flatten)]
     load: LoadArgs,
+    /// Open loop in stages, from a TOML file: steps, ramps, spikes and pauses, instead of --rate and --duration
+    #[arg(long, value_name = "FILE", help_heading = "Load", conflicts_with_all = ["rate", "duration", "requests"])]
+    scenario: Option<PathBuf>,
     #[command(flatten)]
     tls: TlsArgs,
     #[command(flatten)]
@@ -60,12 +65,21 @@ pub(super) struct RunArgs {
 }
 
 impl RunArgs {
+    fn scenario(&self) -> Result<Option<Scenario>, Failed> {
+        let Some(path) = &self.scenario else { return Ok(None) };
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failed::could_not_run(format!("--scenario {name}: {error}")))?;
+        let parsed = Scenario::parse(&name, &text).map_err(|error| Failed::usage(format!("--scenario {error}")))?;
+        Ok(Some(parsed))
+    }
+
     fn plan(&self) -> Result<RunPlan, Failed> {
         Ok(RunPlan {
             target: load::target(&self.request)?,
             request: load::request(&self.request)?,
             tls: load::tls_plan(&self.tls)?,
-            load: load::load_plan(&self.load)?,
+            load: load::load_plan(&self.load, self.scenario()?)?,
         })
     }
 }

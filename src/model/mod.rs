@@ -4,10 +4,12 @@
 //! the value, what was expected, and the way out.
 
 pub mod crypto;
+pub mod demand;
 pub mod failure;
 pub mod load;
 pub mod plan;
 pub mod request;
+pub mod scenario;
 pub mod slo;
 pub mod suite;
 pub mod suites;

@@ -86,6 +86,7 @@ fn plan() -> PlanRecord {
         source_ips: vec![],
         key_log: None,
         crypto: "aws-lc".into(),
+        scenario: None,
     }
 }
 
@@ -120,6 +121,7 @@ fn client() -> ClientCost {
 /// A closed loop in which all went well: valid, TLS 1.3 only.
 pub(crate) fn closed_loop() -> RunDocument {
     RunDocument {
+        storm_recovered_s: None,
         schema: SCHEMA.into(),
         tool: Tool { version: "0.1.0".into(), commit: Some("1ec41a7".into()), crypto: "aws-lc".into() },
         host: host(),

@@ -7,6 +7,8 @@ pub mod crypto;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod folder;
+pub mod plan;
 pub mod run;
+pub mod scenario;
 pub mod suites;
 pub mod trial;

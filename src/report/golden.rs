@@ -4,12 +4,14 @@
 use std::io;
 use std::path::Path;
 
-use super::{compare, crypto, csv, suites, text};
+use super::{compare, crypto, csv, plan, suites, text};
 use crate::experiment::compare::fixture as compared;
+use crate::experiment::plan::fixture as planned;
 use crate::record;
-use crate::record::compare::CompareDocument;
+use crate::record::compare::{CompareDocument, Comparer};
 use crate::record::crypto::CryptoDocument;
 use crate::record::fixture;
+use crate::record::plan::PlanDocument;
 use crate::record::run::RunDocument;
 use crate::record::suites::SuitesDocument;
 
@@ -69,6 +71,24 @@ fn each_format_of_a_comparison_is_as_it_was() {
     for (folder, document) in compared::all() {
         let mut text = Vec::new();
         compare::text(&document, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        hold(folder, &document, &formats);
+    }
+}
+
+#[test]
+fn each_format_of_a_plan_is_as_it_was() {
+    let json: Render<PlanDocument> = |document, out| {
+        serde_json::to_writer_pretty(&mut *out, document)?;
+        out.write_all(b"\n")
+    };
+    let formats = [("result.json", json), ("summary.txt", plan::text), ("plan.csv", plan::csv)];
+    for (folder, mut document) in planned::all() {
+        // The program that is tested has another commit each day.
+        document.tool = Comparer { version: "0.1.0".into(), commit: Some("1ec41a7".into()) };
+        let mut text = Vec::new();
+        plan::text(&document, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
         hold(folder, &document, &formats);

@@ -10,6 +10,8 @@ pub mod csv;
 mod golden;
 mod latency;
 mod layout;
+pub mod plan;
+mod stages;
 pub mod suites;
 pub mod text;
 pub mod trial;

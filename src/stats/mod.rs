@@ -12,6 +12,7 @@ pub mod rounds;
 pub mod search;
 pub mod steady;
 pub mod summary;
+pub mod usl;
 
 #[cfg(test)]
 mod compare_simulation;
