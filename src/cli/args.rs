@@ -37,7 +37,7 @@ fn pid(text: &str) -> Result<u32, String> {
     whole(text, "the number of a process")
 }
 
-fn seed(text: &str) -> Result<u64, String> {
+pub(super) fn seed(text: &str) -> Result<u64, String> {
     whole(text, "a whole number from 0 on, such as 42")
 }
 

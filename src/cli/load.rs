@@ -32,18 +32,30 @@ pub(super) fn fresh_seed() -> u64 {
     RandomState::new().hash_one(std::process::id()) >> 32
 }
 
+impl From<ArrivalsArg> for Arrivals {
+    fn from(arg: ArrivalsArg) -> Self {
+        match arg {
+            ArrivalsArg::Poisson => Self::Poisson,
+            ArrivalsArg::Constant => Self::Constant,
+        }
+    }
+}
+
+impl From<UnitArg> for Unit {
+    fn from(arg: UnitArg) -> Self {
+        match arg {
+            UnitArg::Requests => Self::Requests,
+            UnitArg::Sessions => Self::Sessions,
+        }
+    }
+}
+
 pub(super) fn load_plan(args: &LoadArgs, scenario: Option<Scenario>) -> Result<LoadPlan, Failed> {
     let choice = LoadChoice {
         rate: args.rate,
-        arrivals: args.arrivals.map(|arrivals| match arrivals {
-            ArrivalsArg::Poisson => Arrivals::Poisson,
-            ArrivalsArg::Constant => Arrivals::Constant,
-        }),
+        arrivals: args.arrivals.map(Into::into),
         seed: args.seed,
-        unit: args.unit.map(|unit| match unit {
-            UnitArg::Requests => Unit::Requests,
-            UnitArg::Sessions => Unit::Sessions,
-        }),
+        unit: args.unit.map(Into::into),
         duration: args.duration,
         warmup: args.warmup,
         max_requests: args.requests,

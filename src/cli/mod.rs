@@ -2,6 +2,7 @@
 //! that knows clap and indicatif.
 
 mod args;
+mod capacity;
 mod compare;
 mod crypto;
 mod dry_run;
@@ -46,6 +47,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Every allowed suite against one endpoint, compared
     Suites(Box<suites::SuitesArgs>),
+    /// The highest load that an endpoint carries within its objectives
+    Capacity(Box<capacity::CapacityArgs>),
     /// Documents of one kind side by side: CPUs, releases, days
     Compare(compare::CompareArgs),
     /// How many servers a demand needs, by what was measured of one
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
         None => trial::execute(&trial),
         Some(Command::Run(args)) => run::execute(&args),
         Some(Command::Suites(args)) => suites::execute(&args),
+        Some(Command::Capacity(args)) => capacity::execute(&args),
         Some(Command::Compare(args)) => compare::execute(&args),
         Some(Command::Plan(args)) => plan::execute(&args),
         Some(Command::Crypto(args)) => crypto::execute(&args),

@@ -10,14 +10,14 @@ use serde::de::DeserializeOwned;
 use super::exit::Failed;
 use super::output;
 use crate::record::folder::{self, DOCUMENT};
-use crate::record::{compare, crypto, plan, run, suites, trial};
+use crate::record::{capacity, compare, crypto, plan, run, suites, trial};
 use crate::report;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
     /// The summary for people
     Text,
-    /// summary.csv: one row for the run; of a trial, suites.csv: a row for each suite and workload
+    /// summary.csv: one row for the run; of a search for capacity, a row for each trial; of a trial, suites.csv: a row for each suite and workload
     Csv,
     /// series.csv: one row for each second
     CsvSeries,
@@ -43,6 +43,9 @@ pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
         trial::SCHEMA => text_or_csv(&path, args.format, trial::SCHEMA, report::trial::text, trial_csv)?,
         crypto::SCHEMA => text_or_csv(&path, args.format, crypto::SCHEMA, report::crypto::text, report::crypto::csv)?,
         suites::SCHEMA => text_or_csv(&path, args.format, suites::SCHEMA, report::suites::text, report::suites::csv)?,
+        capacity::SCHEMA => {
+            text_or_csv(&path, args.format, capacity::SCHEMA, report::capacity::text, report::capacity::csv)?;
+        }
         plan::SCHEMA => text_or_csv(&path, args.format, plan::SCHEMA, report::plan::text, report::plan::csv)?,
         compare::SCHEMA => {
             text_or_csv(&path, args.format, compare::SCHEMA, report::compare::text, report::compare::csv)?;

@@ -307,6 +307,15 @@ impl LoadPlan {
         self.pace
     }
 
+    /// The same load at a constant rate of its own, for a time of its own.
+    pub(super) fn at(&self, rate: Rate, seed: u64, warmup: Duration, duration: Duration) -> Self {
+        let arrivals = match self.pace {
+            Pace::Open { arrivals, .. } => arrivals,
+            Pace::Closed => Arrivals::default(),
+        };
+        Self { pace: Pace::Open { rate, arrivals, seed }, scenario: None, warmup, duration, ..self.clone() }
+    }
+
     /// How the rate changes, where it does; that of [`LoadPlan::pace`] is its mean then.
     pub fn scenario(&self) -> Option<&Scenario> {
         self.scenario.as_ref()

@@ -3,6 +3,7 @@
 //! Nothing here does I/O. A value that exists is valid: every constructor parses, and refuses with a sentence that names
 //! the value, what was expected, and the way out.
 
+pub mod capacity;
 pub mod crypto;
 pub mod demand;
 pub mod failure;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::law::Law;
 use super::run::{Host, Latency, PlanRecord, Remark, TargetRecord, Tool};
 
 /// The schema's name and version.
@@ -35,6 +36,8 @@ pub struct CapacityDocument {
     pub capacity: Capacity,
     /// What a reader should know.
     pub warnings: Vec<Remark>,
+    /// How throughput grew with concurrency over the trials: a model, and not what was searched for.
+    pub law: Law,
     /// Every trial, in the order in which they were made.
     pub trials: Vec<TrialRecord>,
 }
@@ -53,6 +56,8 @@ pub struct SearchRecord {
     pub precision: f64,
     /// The measured time of the shortest trials.
     pub trial_s: f64,
+    /// The load before the window of the first trial. It is doubled where a trial was not steady.
+    pub warmup_s: f64,
     /// The time for all together.
     pub budget_s: f64,
     /// The measured time of the soak at the lower end; 0: none.
@@ -104,7 +109,7 @@ pub struct Capacity {
 pub struct TrialRecord {
     /// From 1.
     pub number: u32,
-    /// What it was made for: `growth`, `narrowing`, `again` (an end of the interval once more), or `soak`.
+    /// What it was made for: `growth`, `locating` (where to look), `narrowing`, `again` (an end of the interval once more), or `soak`.
     pub purpose: String,
     /// Offered load, arrivals per second.
     pub rate_per_s: f64,
@@ -120,7 +125,10 @@ pub struct TrialRecord {
     pub reasons: Vec<Remark>,
     /// Whether a worker was busy for 90 % of the window: what is missed then may be the generator's own doing.
     pub client_limited: bool,
-    /// `good` (all objectives met), `bad` (one missed), `undecided`, `client` (missed, but the generator was the limit) or `invalid`.
+    /// False where response times fell over the window by more than chance: the warm-up was too short. Null where there are too few to tell.
+    pub steady: Option<bool>,
+    /// `good` (all objectives met), `bad` (one missed), `undecided`, `client` (missed, but the generator was the limit), `invalid`, or `unsteady` (made
+    /// again with a longer warm-up, and not counted).
     pub verdict: String,
     /// Each objective, in the order of `slo`.
     pub objectives: Vec<ObjectiveRecord>,
@@ -164,11 +172,4 @@ pub struct ObjectiveRecord {
     pub low: Option<f64>,
     /// The same.
     pub high: Option<f64>,
-}
-
-impl CapacityDocument {
-    /// The trials whose figures can be relied on.
-    pub fn valid_trials(&self) -> impl Iterator<Item = &TrialRecord> {
-        self.trials.iter().filter(|trial| trial.valid)
-    }
 }

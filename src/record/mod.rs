@@ -7,6 +7,7 @@ pub mod crypto;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod folder;
+pub mod law;
 pub mod plan;
 pub mod run;
 pub mod scenario;

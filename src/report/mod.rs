@@ -3,12 +3,14 @@
 //! Each renderer is a function from a document to a writer; it prints nothing and measures nothing, so that an old document
 //! renders again without a rerun. Where a figure is only a bound, or does not exist, every format says so.
 
+pub mod capacity;
 pub mod compare;
 pub mod crypto;
 pub mod csv;
 #[cfg(test)]
 mod golden;
 mod latency;
+mod law;
 mod layout;
 pub mod plan;
 mod stages;

@@ -3,9 +3,10 @@
 use std::io;
 
 use super::csv::{real, text as text_cell, truth, whole, writer};
+use super::law;
 use super::layout::{Page, solid};
 use crate::model::suite::{KeyType, Suite};
-use crate::record::plan::{Answer, Bounded, LawFit, LawRecord, PlanDocument, PlanRow, Storm, Use};
+use crate::record::plan::{Answer, PlanDocument, PlanRow, Storm, Use};
 use crate::units::{self, ByteCount};
 
 /// What stands where there is no figure.
@@ -34,7 +35,7 @@ pub fn text(document: &PlanDocument, out: &mut dyn io::Write) -> io::Result<()> 
     }
     for law in &document.laws {
         page.gap();
-        law_text(&mut page, law);
+        law::text(&mut page, &law.law, &format!(" of {}", law.document));
     }
     page.gap();
     for (place, assumed) in document.assumptions.iter().enumerate() {
@@ -226,56 +227,6 @@ fn storm(storm: &Storm) -> Vec<String> {
         time(storm.alone_s, storm.at_most),
         beside.unwrap_or_else(|| "never".to_owned()),
     ]
-}
-
-fn law_text(page: &mut Page, law: &LawRecord) {
-    let of = format!("{} of {}", of_several(law.points.len() as u64, "trial"), law.document);
-    let Some(fit) = &law.fit else {
-        page.line("no law", &format!("from {of}: {}", law.refused.as_deref().unwrap_or_default()));
-        return;
-    };
-    let LawFit { sigma, kappa, measured_low, measured_high, .. } = fit;
-    page.line(
-        "law",
-        &format!(
-            "X(N) = λN / (1 + σ(N − 1) + κN(N − 1)) for N at a time in the system, from {of} with N from {} to {}: λ {} per s, \
-             contention σ {}, coherency κ {}",
-            shown(*measured_low),
-            shown(*measured_high),
-            units::decimal(fit.lambda_per_s),
-            bounded(sigma),
-            bounded(kappa)
-        ),
-    );
-    let worst = law.points.iter().filter_map(|point| point.residual).map(f64::abs).fold(0.0, f64::max);
-    let explained = fit.r_squared.map(|r| format!(", R² {r:.4}")).unwrap_or_default();
-    page.line("residuals", &format!("{} at most{explained}", solid(&units::share(worst.exp_m1()))));
-    if !fit.describes_well {
-        page.line("POOR FIT", "the law does not describe these trials: read nothing into its parameters");
-    }
-    page.line("knee", &knee(fit));
-}
-
-fn knee(fit: &LawFit) -> String {
-    let (Some(knee), Some(rate)) = (&fit.knee_concurrency, fit.knee_per_s) else {
-        return "none: throughput levels off and is not seen to fall".to_owned();
-    };
-    let label = if fit.knee_extrapolated == Some(true) {
-        format!("EXTRAPOLATED: nobody has measured beyond {}", shown(fit.measured_high))
-    } else {
-        "within what was measured".to_owned()
-    };
-    format!("throughput is highest, {} per s, at N = {}; {label}", units::decimal(rate), bounded(knee))
-}
-
-/// Three significant digits, whatever the size.
-fn shown(value: f64) -> String {
-    if value != 0.0 && value.abs() < 0.01 { format!("{value:.2e}") } else { units::decimal(value) }
-}
-
-fn bounded(Bounded { value, low, high }: &Bounded) -> String {
-    let high = high.map_or_else(|| "no upper end".to_owned(), shown);
-    solid(&format!("{} (95 %: {} to {high})", shown(*value), shown(*low)))
 }
 
 /// One row for each suite with each type of certificate, and one for all searches for capacity; a header even where there is none.

@@ -34,6 +34,7 @@ fn trial(number: u32, throughput: f64, in_flight: Option<f64>) -> TrialRecord {
         valid: true,
         reasons: vec![],
         client_limited: false,
+        steady: Some(true),
         verdict: "good".into(),
         objectives: vec![],
         scheduled: (throughput * 5.0) as u64,
@@ -78,6 +79,7 @@ pub(crate) fn capacity(unit: &str, resumed: f64, each: Option<u64>, lower: f64) 
             max_per_s: None,
             precision: 0.02,
             trial_s: 5.0,
+            warmup_s: 1.0,
             budget_s: 600.0,
             confirm_s: 60.0,
             tolerated_bad: 0.2,
@@ -103,6 +105,7 @@ pub(crate) fn capacity(unit: &str, resumed: f64, each: Option<u64>, lower: f64) 
             client_cores_missing: None,
         },
         warnings: vec![],
+        law: super::super::law::over(&trials),
         trials,
     }
 }

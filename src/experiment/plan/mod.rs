@@ -15,18 +15,17 @@ use std::num::NonZeroU64;
 
 use time::OffsetDateTime;
 
+use super::law;
 use super::run::stamp;
 use crate::model::demand::Demand;
 use crate::model::suite::{KeyType, Suite};
 use crate::record::capacity::{self, CapacityDocument};
 use crate::record::compare::Comparer;
 use crate::record::plan::{
-    Answer, DemandRecord, LawFit, LawPoint, LawRecord, PlanDocument, PlanRow, PlannedFrom, ReserveRecord, SCHEMA,
-    Storm, Use,
+    Answer, DemandRecord, LawRecord, PlanDocument, PlanRow, PlannedFrom, ReserveRecord, SCHEMA, Storm, Use,
 };
 use crate::record::run::Remark;
 use crate::record::suites::{self, SuitesDocument};
-use crate::stats::usl::{Point, Usl};
 use crate::units::Percent;
 use capacities::Capacities;
 
@@ -108,7 +107,7 @@ pub fn plan(sources: &[(String, Source)], ask: &Ask, at: OffsetDateTime) -> Resu
         reasons: sources.iter().filter_map(|(path, source)| distrust(path, source)).collect(),
         documents: sources.iter().map(|(path, source)| planned_from(path, source)).collect(),
         assumptions: assumptions::of(sources, ask, &rows),
-        laws: sources.iter().filter_map(|(path, source)| law(path, source)).collect(),
+        laws: sources.iter().filter_map(|(path, source)| law_of(path, source)).collect(),
         rows,
     })
 }
@@ -222,27 +221,7 @@ fn remark(code: &str, text: &str) -> Remark {
     Remark { code: code.to_owned(), text: text.to_owned() }
 }
 
-/// The law over a search's trials: those that are valid, not of an overload, in which nothing is in balance, and not limited by the generator.
-fn law(path: &str, source: &Source) -> Option<LawRecord> {
+fn law_of(path: &str, source: &Source) -> Option<LawRecord> {
     let Source::Capacity(document) = source else { return None };
-    let usable = document
-        .valid_trials()
-        .filter(|trial| !trial.overloaded && !trial.client_limited && trial.achieved_per_s > 0.0);
-    let points: Vec<Point> = usable
-        .filter_map(|trial| Some(Point { concurrency: trial.in_flight_mean?, throughput: trial.achieved_per_s }))
-        .filter(|point| point.concurrency > 0.0)
-        .collect();
-    let fitted = Usl::fit(&points);
-    let residual = |place: usize| fitted.as_ref().ok().map(|law| law.residuals[place]);
-    let of_trial = |(place, point): (usize, &Point)| LawPoint {
-        concurrency: point.concurrency,
-        throughput_per_s: point.throughput,
-        residual: residual(place),
-    };
-    Some(LawRecord {
-        document: path.to_owned(),
-        points: points.iter().enumerate().map(of_trial).collect(),
-        fit: fitted.as_ref().ok().map(LawFit::from),
-        refused: fitted.as_ref().err().map(ToString::to_string),
-    })
+    Some(LawRecord { document: path.to_owned(), law: law::over(&document.trials) })
 }

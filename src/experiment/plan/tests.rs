@@ -216,7 +216,7 @@ fn the_law_is_of_trials_that_say_something() {
         document.trials.push(other);
     }
     let planned = planned(&[searched("requests", document)], &ask("20000 req/s"));
-    let law = &planned.laws[0];
+    let law = &planned.laws[0].law;
     let fit = law.fit.as_ref().unwrap();
     assert_eq!(law.points.len(), 7);
     // √((1 − 1/16) ÷ (3/5120)) = √1600 = 40, beyond the 32 that were measured.

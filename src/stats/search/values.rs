@@ -23,6 +23,17 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The name in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Bad => "bad",
+            Self::Undecided => "undecided",
+            Self::Client => "client",
+            Self::Invalid => "invalid",
+        }
+    }
+
     /// What follows from all that was judged in a trial, and whether it leans towards bad.
     pub fn of(objectives: &[Judged], overloaded: bool, valid: bool, client_limited: bool) -> (Self, bool) {
         let any = |judgement| objectives.iter().any(|judged| judged.judgement == judgement);
@@ -154,7 +165,7 @@ pub struct Bounds {
 
 impl Bounds {
     /// The lowest load that was not carried, for whatever reason.
-    pub(super) fn ceiling(&self) -> Option<f64> {
+    pub fn ceiling(&self) -> Option<f64> {
         self.upper.into_iter().chain(self.client).reduce(f64::min)
     }
 
