@@ -119,7 +119,8 @@ pub struct TrialRecord {
     pub warmup_s: f64,
     /// The measure window's true length.
     pub duration_s: f64,
-    /// Whether the generator did what it should have. An INVALID trial is made again, and is no evidence of anything.
+    /// Whether the generator did what it should have. An INVALID trial is no evidence and is made again, unless it was only late and what was measured
+    /// meets the objectives all the same: lateness makes times longer.
     pub valid: bool,
     /// Why not, by the run's verdict.
     pub reasons: Vec<Remark>,

@@ -23,7 +23,7 @@ mod values;
 
 pub use place::TOLERATED_BAD;
 use place::{Place, Standing};
-pub use values::{Bounds, End, Next, Order, Purpose, Settings, Trial, Verdict};
+pub use values::{Bounds, End, Fault, Next, Order, Purpose, Settings, Trial, Verdict};
 
 /// How much the load grows from trial to trial, and shrinks where the first is too much.
 const GROWTH: f64 = 2.0;
@@ -152,6 +152,10 @@ impl Search {
         let lower = match (soaks, bounds.confirmed, bounds.lower_is_firm) {
             // From then on every trial that counts is a soak itself.
             (true, ..) if place::soak_has_failed(&self.trials) => Duration::ZERO,
+            // First there must be something to soak.
+            (true, ..) if bounds.lower.is_none() => {
+                self.cost(self.settings.confirm).min(self.settings.budget.mul_f64(SOAKING))
+            }
             // It may fail, be made again, and two more be needed further below.
             (true, false, _) => (self.cost(self.settings.confirm) * 4).min(self.settings.budget.mul_f64(SOAKING)),
             (false, _, false) => again(bounds.lower),
@@ -315,7 +319,7 @@ impl Search {
 
     /// Where nothing is known to be carried, and time is short: all that is left for a load far enough below to be told.
     fn last_resort(&self, places: &[Place], bounds: &Bounds, left: Duration) -> Option<Order> {
-        let lowest = places.iter().find(|place| place.was_narrowed())?.load;
+        let lowest = places.iter().find(|place| place.was_narrowed()).or(places.first())?.load;
         let load = rounded(lowest / GROWTH).max(self.settings.min);
         let is_new = places.iter().all(|place| place.load != load || !place.was_narrowed());
         let duration = left.saturating_sub(self.settings.overhead).min(self.least().max(self.settings.longest * 2));

@@ -1,5 +1,6 @@
 //! What a search ended with, in figures and in words: a pure function of its bounds and trials.
 
+use super::trial::LATE;
 use crate::model::capacity::CapacityPlan;
 use crate::model::load::Unit;
 use crate::record::capacity::{Capacity, TrialRecord};
@@ -65,8 +66,8 @@ pub(super) fn capacity(plan: &CapacityPlan, bounds: &Bounds, ended: &Ended, tria
 /// By the cost of an arrival in the highest trial that was carried: how many cores `load` takes beyond those of the workers. `None` where no core
 /// would help, or the cost is not known.
 fn cores_missing(plan: &CapacityPlan, load: f64, trials: &[TrialRecord]) -> Option<u32> {
-    if let Some((code, _)) = local_limit(load, trials) {
-        return ["dispatch_lag", "scheduling_gap"].contains(&code).then_some(1);
+    if let Some(code) = local_limit(load, trials) {
+        return LATE.contains(&code).then_some(1);
     }
     let good = trials.iter().filter(|trial| trial.valid && trial.achieved_per_s > 0.0 && trial.duration_s > 0.0);
     let dearest = good.filter(|trial| trial.rate_per_s < load).max_by(|a, b| a.rate_per_s.total_cmp(&b.rate_per_s))?;
@@ -75,14 +76,14 @@ fn cores_missing(plan: &CapacityPlan, load: f64, trials: &[TrialRecord]) -> Opti
     Some(cores.clamp(1.0, 1e6) as u32)
 }
 
-/// Why the trials at `load` were INVALID, if it was that which made them the generator's limit: the first code and its text.
-fn local_limit(load: f64, trials: &[TrialRecord]) -> Option<(&str, &str)> {
+/// Why the trials at `load` were INVALID, if it was that which made them the generator's limit: the first reason's code.
+fn local_limit(load: f64, trials: &[TrialRecord]) -> Option<&str> {
     let there = || trials.iter().filter(|trial| trial.rate_per_s == load);
     if there().any(|trial| trial.valid) {
         return None;
     }
     let reason = there().flat_map(|trial| &trial.reasons).next()?;
-    Some((&reason.code, &reason.text))
+    Some(&reason.code)
 }
 
 fn rate(per_s: f64, unit: &str) -> String {
@@ -123,7 +124,7 @@ fn text(plan: &CapacityPlan, found: &Capacity, bounds: &Bounds, ended: &Ended, t
 fn client_text(lowest: &str, found: &Capacity, bounds: &Bounds, trials: &[TrialRecord]) -> String {
     let load = bounds.client.unwrap_or_default();
     let tried = rate(load, &found.unit);
-    let why = local_limit(load, trials).map(|(code, text)| format!(" ({code}: {text})")).unwrap_or_default();
+    let why = local_limit(load, trials).map(|code| format!(" ({code})")).unwrap_or_default();
     let remedy = match found.client_cores_missing {
         Some(1) => format!(": 1 more client core needed for {tried}"),
         Some(cores) => format!(": {cores} more client cores needed for {tried}"),
@@ -140,8 +141,11 @@ fn without_number(plan: &CapacityPlan, bounds: &Bounds, ended: &Ended, trials: &
             let lowest = rate(plan.search().min.as_per_second(), unit);
             format!("no capacity: not even the lowest load, {lowest}, meets the objectives{}", missed(plan, trials))
         }
-        Ended::Of(_) if bounds.client.is_some() => {
-            "inconclusive: the generator could not make even the lowest loads as it should; no load is known to be carried".to_owned()
+        Ended::Of(_) if bounds.is_client_limited() => {
+            let load = bounds.client.unwrap_or_default();
+            let why = local_limit(load, trials).map(|code| format!(" ({code})")).unwrap_or_default();
+            let tried = rate(load, unit);
+            format!("inconclusive: at {tried} the generator was the limit{why}, and below nothing is surely carried")
         }
         Ended::Of(_) => format!(
             "inconclusive: no trial in --budget held enough to show that a load is carried{upper}; give it a longer --budget, or objectives that \
@@ -180,7 +184,7 @@ pub(super) fn warnings(
     if let Ended::Gone(why) = ended {
         warn("endpoint_gone", format!("the endpoint answered at first and could not be reached any more: {why}"));
     }
-    let invalid = trials.iter().filter(|trial| !trial.valid).count();
+    let invalid = trials.iter().filter(|trial| trial.verdict == "invalid").count();
     if invalid > 0 {
         let text = format!(
             "{invalid} of {} trials were INVALID by the generator's own fault, and are no evidence",

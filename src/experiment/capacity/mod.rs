@@ -2,6 +2,8 @@
 //! them, and `conclude` says what all of them together mean.
 
 mod conclude;
+#[cfg(test)]
+mod tests;
 mod trial;
 
 use std::time::{Duration, Instant};

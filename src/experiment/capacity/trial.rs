@@ -11,15 +11,18 @@ use crate::model::plan::RunPlan;
 use crate::model::slo::{Measure, Slo, Timing};
 use crate::pacing::Schedule;
 use crate::record::capacity::{ObjectiveRecord, TrialRecord};
-use crate::record::run::RunDocument;
+use crate::record::run::{Remark, RunDocument};
 use crate::stats::judge::{self, Flow, Judged, Judgement};
 use crate::stats::recorder::CoarseRecorder;
-use crate::stats::search::{Order, Verdict};
+use crate::stats::search::{Fault, Order, Verdict};
 use crate::stats::steady::{self, drift};
 use crate::stats::summary::estimates_with;
 
 /// A fall of the median response time over the window by less is not held against the warm-up.
 const FALL: f64 = 0.2;
+
+/// The reasons against a run that only say that the generator was late.
+pub(super) const LATE: [&str; 2] = ["dispatch_lag", "scheduling_gap"];
 
 /// What a trial left behind.
 pub(super) struct Taken {
@@ -88,7 +91,7 @@ impl Window {
 }
 
 /// The arrivals that the schedule has in each of the first `slices` slices of the window.
-fn arrivals(plan: &RunPlan, length: Duration, slices: usize) -> Vec<f64> {
+pub(super) fn arrivals(plan: &RunPlan, length: Duration, slices: usize) -> Vec<f64> {
     let mut counts = vec![0.0; slices];
     let Pace::Open { rate, arrivals, seed } = plan.load.pace() else { return counts };
     let mut schedule = Schedule::new(arrivals, rate, seed, 0, 1);
@@ -135,7 +138,7 @@ fn judged(
     let backlog = judge::backlog(&flow);
     let overloaded = backlog.is_some_and(|backlog| backlog.overloaded);
     let client_limited = document.verdict.limited_by.is_some();
-    let (verdict, leans_bad) = Verdict::of(&all, overloaded, document.verdict.valid, client_limited);
+    let (verdict, leans_bad) = Verdict::of(&all, overloaded, fault(&document.verdict.reasons), client_limited);
     let window_s = document.throughput.window_s;
     let achieved_per_s = if window_s > 0.0 { window.succeeded() as f64 / window_s } else { 0.0 };
     let response = document.latency.response.clone();
@@ -170,6 +173,15 @@ fn judged(
     };
     let timed_out = counts.unsent > 0 || record.response.as_ref().is_some_and(|found| found.censored > 0);
     Taken { record, document, verdict, leans_bad, timed_out }
+}
+
+/// The worst of what the generator did wrong.
+fn fault(reasons: &[Remark]) -> Fault {
+    match reasons {
+        [] => Fault::None,
+        reasons if reasons.iter().all(|reason| LATE.contains(&reason.code.as_str())) => Fault::Late,
+        _ => Fault::Other,
+    }
 }
 
 fn judge(slo: &Slo, outcome: &Outcome, flow: &[Flow], (missed, scheduled): (u64, u64)) -> Judged {

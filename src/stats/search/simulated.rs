@@ -8,7 +8,7 @@ use super::super::judge::{self, Flow};
 use super::super::recorder::{CoarseRecorder, Recorder};
 use super::super::simulation::Random;
 use super::super::summary::estimates_with;
-use super::{Bounds, End, Next, Order, Search, Settings, Trial, Verdict};
+use super::{Bounds, End, Fault, Next, Order, Search, Settings, Trial, Verdict};
 
 /// Slices of a window, as the engine makes them.
 const SLICES: usize = 40;
@@ -81,7 +81,7 @@ impl Queue {
         slices.iter().for_each(|slice| batches.push(slice));
         let judged = judge::latency(&estimates_with(&recorder, &batches, 0.99), 0.99, limit_ns, false);
         let overloaded = judge::backlog(&flow).is_some_and(|backlog| backlog.overloaded);
-        let (verdict, leans_bad) = Verdict::of(&[judged], overloaded, true, order.load > self.generator);
+        let (verdict, leans_bad) = Verdict::of(&[judged], overloaded, Fault::None, order.load > self.generator);
         Trial { order, verdict, leans_bad }
     }
 }

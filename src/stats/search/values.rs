@@ -7,6 +7,17 @@ use super::super::judge::{Judged, Judgement};
 /// Against the client's limit an interval need not be narrower than this.
 const CLIENT_PRECISION: f64 = 0.1;
 
+/// What the generator did wrong in a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// It was late, or kept from running, and nothing else.
+    Late,
+    /// Anything else.
+    Other,
+}
+
 /// What one trial said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -18,7 +29,7 @@ pub enum Verdict {
     Undecided,
     /// Missed, or likely so, while the generator was the limit.
     Client,
-    /// The generator did not do what it should: no evidence at all.
+    /// The generator did not do what it should, and that may be why: no evidence at all.
     Invalid,
 }
 
@@ -35,12 +46,15 @@ impl Verdict {
     }
 
     /// What follows from all that was judged in a trial, and whether it leans towards bad.
-    pub fn of(objectives: &[Judged], overloaded: bool, valid: bool, client_limited: bool) -> (Self, bool) {
+    ///
+    /// A generator that was late makes times longer and arrivals come in bursts: what meets the objectives all the same, by its interval or by what was
+    /// measured, stands.
+    pub fn of(objectives: &[Judged], overloaded: bool, fault: Fault, client_limited: bool) -> (Self, bool) {
         let any = |judgement| objectives.iter().any(|judged| judged.judgement == judgement);
         let missed = overloaded || any(Judgement::Missed);
         let leans_bad = missed || objectives.iter().any(|judged| judged.leans_missed);
         let verdict = match (missed, any(Judgement::Undecided)) {
-            _ if !valid => Self::Invalid,
+            _ if fault == Fault::Other || (fault == Fault::Late && leans_bad) => Self::Invalid,
             (true, _) if client_limited => Self::Client,
             (false, true) if client_limited && leans_bad => Self::Client,
             (true, _) => Self::Bad,
