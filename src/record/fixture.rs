@@ -1,5 +1,6 @@
 //! Hand-made documents for tests, with the awkward values that a real run has seldom all at once.
 
+mod capacity;
 mod suites;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use super::run::{
 use crate::model::failure::FailureKind;
 use crate::model::suite::{Group, Suite, TlsVersion};
 
+pub(crate) use capacity::{capacity, no_capacity};
 pub(crate) use suites::{suites, untrusted_suites};
 
 /// A distribution around `p50`, in nanoseconds, in which every quantile is known with its interval.

@@ -45,12 +45,13 @@ pub fn text(document: &CapacityDocument, out: &mut dyn io::Write) -> io::Result<
 }
 
 fn heading(page: &mut Page, document: &CapacityDocument) {
-    let label = match (document.capacity.outcome.as_str(), document.interrupted) {
-        ("found", _) => "CAPACITY",
-        ("missed", _) => "NO CAPACITY",
-        _ => "INCONCLUSIVE",
+    let (label, prefix) = match document.capacity.outcome.as_str() {
+        "found" => ("CAPACITY", ""),
+        "missed" => ("NO CAPACITY", "no capacity: "),
+        _ => ("INCONCLUSIVE", "inconclusive: "),
     };
-    page.line(label, &document.capacity.text);
+    let text = &document.capacity.text;
+    page.line(label, text.strip_prefix(prefix).unwrap_or(text));
     if document.interrupted {
         page.line("INTERRUPTED", "ended by the user: this is what was known by then");
     }
@@ -128,13 +129,12 @@ fn curve(page: &mut Page, document: &CapacityDocument) {
                 .map_or_else(|| NONE.to_owned(), |cpu_s| units::share(rounded(cpu_s / trial.duration_s))),
         );
         row.push(seconds(trial.duration_s).replace('\u{a0}', " "));
-        row.push(trial.purpose.clone());
         row.push(said(trial));
         row
     };
     let rows: Vec<Vec<String>> = trials.iter().map(row).collect();
     page.columns(
-        &["offered", "achieved", "p50", "p99", "p99.9", "errors", "client", "server", "window", "for", "verdict"],
+        &["offered", "achieved", "p50", "p99", "p99.9", "errors", "client", "server", "window", "verdict"],
         &rows,
     );
 }
@@ -145,7 +145,8 @@ fn rounded(share: f64) -> f64 {
 }
 
 fn said(trial: &TrialRecord) -> String {
-    if trial.verdict == "bad" && trial.overloaded { "overload".to_owned() } else { trial.verdict.clone() }
+    let verdict = if trial.verdict == "bad" && trial.overloaded { "overload" } else { &trial.verdict };
+    if trial.purpose == "soak" { format!("{verdict}, soak") } else { verdict.to_owned() }
 }
 
 fn quantile(trial: &TrialRecord, q: f64) -> String {

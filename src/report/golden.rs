@@ -4,10 +4,11 @@
 use std::io;
 use std::path::Path;
 
-use super::{compare, crypto, csv, plan, suites, text};
+use super::{capacity, compare, crypto, csv, plan, suites, text};
 use crate::experiment::compare::fixture as compared;
 use crate::experiment::plan::fixture as planned;
 use crate::record;
+use crate::record::capacity::CapacityDocument;
 use crate::record::compare::{CompareDocument, Comparer};
 use crate::record::crypto::CryptoDocument;
 use crate::record::fixture;
@@ -49,6 +50,22 @@ fn each_format_of_suites_is_as_it_was() {
     let formats = [("result.json", json), ("summary.txt", suites::text), ("suites.csv", suites::csv)];
     hold("suites", &fixture::suites(), &formats);
     hold("suites-untrusted", &fixture::untrusted_suites(), &formats);
+}
+
+#[test]
+fn each_format_of_a_search_for_capacity_is_as_it_was() {
+    let json: Render<CapacityDocument> = |document, out| {
+        serde_json::to_writer_pretty(&mut *out, document)?;
+        out.write_all(b"\n")
+    };
+    let formats = [("result.json", json), ("summary.txt", capacity::text), ("capacity.csv", capacity::csv)];
+    for (folder, document) in [("capacity", fixture::capacity()), ("capacity-none", fixture::no_capacity())] {
+        let mut text = Vec::new();
+        capacity::text(&document, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        hold(folder, &document, &formats);
+    }
 }
 
 #[test]
