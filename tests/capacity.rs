@@ -15,10 +15,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Completions per second of the queue, if it is never idle.
-const MU: f64 = 400.0;
+const MU: f64 = 1000.0;
 
 /// The load at which p90 of a queue's response is the objective: ln 10 ÷ (μ − λ).
-const CARRIED: f64 = 200.0;
+const CARRIED: f64 = 500.0;
 
 /// One that answers one request at a time, first come first served, each after an exponential time. It is the clock that serves, so that a server thread that
 /// is late delays only its own answer.
@@ -64,15 +64,17 @@ fn the_load_that_a_queue_carries_lies_within_the_interval() {
     let limit = format!("response p90 < {}us", (10_f64.ln() / (MU - CARRIED) * 1e6) as u64);
     noise::despite_noise(|| {
         let (server, folder) = (queue(), tempfile::tempdir().unwrap());
-        let short = ["--threads", "1", "--trial", "1s", "--warmup", "500ms", "--budget", "45s", "--confirm", "5s"];
-        let ended = capacity(&server, &folder, &[&["--slo", &limit, "--start", "50/s", "--json"], &short[..]].concat());
+        let short = ["--threads", "1", "--trial", "1s", "--warmup", "500ms", "--budget", "40s", "--confirm", "2s"];
+        let ended =
+            capacity(&server, &folder, &[&["--slo", &limit, "--start", "100/s", "--json"], &short[..]].concat());
         let found: Value = serde_json::from_str(&ended.stdout).map_err(|error| format!("{error}: {}", ended.stderr))?;
         let capacity = &found["capacity"];
         let (lower, upper) = (capacity["lower"].as_f64(), capacity["upper"].as_f64());
         let (Some(lower), Some(upper)) = (lower, upper) else { return Err(format!("no interval: {capacity}")) };
-        // TLS and two sleeping threads add up to a millisecond to times of some twelve: the load that is carried is a little less than the queue's. A short
-        // search has a wide interval.
-        let least = 0.9 * CARRIED;
+        println!("{capacity}");
+        // TLS and two sleeping threads add up to half a millisecond to an objective of 4.6: less is carried than by the queue alone, down to
+        // μ − ln 10 ÷ 4.1 ms. A short search has a wide interval.
+        let least = 0.85 * CARRIED;
         let holds = ended.code == Some(0)
             && lower <= 1.05 * CARRIED
             && upper >= least

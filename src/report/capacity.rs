@@ -226,6 +226,9 @@ fn columns(document: &CapacityDocument) -> Vec<Column<'_>> {
     columns
 }
 
+/// One of the figures of an objective.
+type Figure = fn(&ObjectiveRecord) -> Option<f64>;
+
 /// The columns of objective `i`, from 0: numbered, since several may be of the same measure.
 fn objective<'a>(columns: &mut Vec<Column<'a>>, i: usize, slo: &'a SloRecord) {
     let unit = if slo.q.is_some() { "ns" } else { "share" };
@@ -236,7 +239,7 @@ fn objective<'a>(columns: &mut Vec<Column<'a>>, i: usize, slo: &'a SloRecord) {
         name("verdict"),
         Box::new(move |trial| of(trial).map(|seen| text_cell(&seen.verdict)).unwrap_or_default()),
     ));
-    let figures: [(&str, fn(&ObjectiveRecord) -> Option<f64>); 3] =
+    let figures: [(&str, Figure); 3] =
         [("observed", |seen| seen.observed), ("low", |seen| seen.low), ("high", |seen| seen.high)];
     for (what, figure) in figures {
         columns.push((

@@ -82,7 +82,7 @@ impl Search {
             client: client.map(|place| place.load),
             lower_is_firm: firm(lower),
             upper_is_firm: firm(client.or(upper)),
-            confirmed: lower.is_some_and(|place| place.is_confirmed()),
+            confirmed: lower.is_some_and(Place::is_confirmed),
         }
     }
 

@@ -100,7 +100,7 @@ fn text(plan: &CapacityPlan, found: &Capacity, bounds: &Bounds, ended: &Ended, t
         }
         (Some("client"), _) => client_text(&lowest, found, bounds, trials),
         (Some("search_range"), _) => format!("≥ {lowest}, the highest tried: --max kept the search from more"),
-        _ => format!("≥ {lowest}: the search ended before it met a limit"),
+        _ => format!("≥ {lowest}: no load above it was surely too much before the search ended"),
     };
     let soak = plan.search().confirm;
     let held = match (soak.is_zero(), found.confirmed) {

@@ -71,9 +71,9 @@ impl Queue {
                 let end = free.min(WARMUP + length + DRAIN);
                 let ns = ((end - at) * 1e9) as u64;
                 if end < free {
-                    recorder.record_censored(ns)
+                    recorder.record_censored(ns);
                 } else {
-                    recorder.record(ns)
+                    recorder.record(ns);
                 }
                 slices[(place(end) as usize).min(SLICES)].record(ns);
             }
