@@ -444,6 +444,20 @@ mod tests {
     }
 
     #[test]
+    fn a_name_may_have_a_folder_of_its_own() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = ResultsFolder::create(base.path(), false).unwrap();
+        let full: Filler<'_> = &|_| Err(io::Error::from(io::ErrorKind::StorageFull));
+        let fine: Filler<'_> = &|out| out.write_all(b"fine");
+        folder.write_all(&[("trials/001.json", fine), ("trials/002.json", full)]).unwrap_err();
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0, "no empty folder stays");
+        folder.write_all(&[("result.json", fine), ("trials/001.json", fine)]).unwrap();
+        assert_eq!(fs::read(base.path().join("trials/001.json")).unwrap(), b"fine");
+        folder.write_all(&[("trials/001.json", full)]).unwrap_err();
+        assert_eq!(fs::read(base.path().join("trials/001.json")).unwrap(), b"fine");
+    }
+
+    #[test]
     fn a_place_that_cannot_be_written_to_is_found_before_the_run() {
         let error = ResultsFolder::create(Path::new("/proc/shakedown/results"), false).unwrap_err().to_string();
         assert!(error.contains("cannot create /proc/shakedown/results") && error.contains("--out DIR"), "{error}");

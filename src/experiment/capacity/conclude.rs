@@ -47,7 +47,8 @@ pub(super) fn capacity(plan: &CapacityPlan, bounds: &Bounds, ended: &Ended, tria
     let firm = bounds.lower_is_firm && (at_max || bounds.upper_is_firm);
     let mut capacity = Capacity {
         lower: bounds.lower,
-        upper: bounds.upper.filter(|_| bounds.lower.is_some()),
+        // Where nothing is carried there is no interval.
+        upper: bounds.upper.filter(|_| outcome != "missed"),
         unit: plan.first().load.unit().name().to_owned(),
         limited_by: limited_by.map(str::to_owned),
         confirmed: bounds.confirmed,

@@ -113,7 +113,8 @@ impl<'a, 'o> Hunt<'a, 'o> {
     /// Makes trials until the search is over, the user ends it, or the endpoint is gone.
     fn search(&mut self) -> Result<Ended, CannotRun> {
         loop {
-            if self.around.stop.is_raised() {
+            let stopped = || self.around.stop.is_raised();
+            if stopped() {
                 return if self.trials.is_empty() { Err(CannotRun::Interrupted) } else { Ok(Ended::Interrupted) };
             }
             let left = self.plan.search().budget.saturating_sub(self.since.elapsed());
@@ -122,9 +123,10 @@ impl<'a, 'o> Hunt<'a, 'o> {
                 Next::Trial(order) => order,
             };
             match self.attempt(order, left) {
-                Ok(taken) if taken.document.interrupted => {}
+                // One that was cut short says nothing.
+                Ok(taken) if taken.document.interrupted && stopped() => {}
                 Ok(taken) => self.keep(order, taken),
-                Err(CannotRun::Interrupted) => {}
+                Err(CannotRun::Interrupted) if stopped() => {}
                 Err(error) if self.trials.is_empty() => return Err(error),
                 Err(error) => return Ok(Ended::Gone(error.to_string())),
             }

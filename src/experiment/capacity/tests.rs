@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::conclude::{Ended, capacity, warnings};
+use super::trial::Window;
+use crate::engine::ledger::{Metric, Slice};
 use crate::experiment::plan::fixture;
 use crate::model::capacity::{CapacityChoice, CapacityPlan};
 use crate::model::load::{Arrivals, LoadChoice};
@@ -13,6 +15,7 @@ use crate::model::tls::{TlsChoice, TlsPlan};
 use crate::pacing::Schedule;
 use crate::record::capacity::{ObjectiveRecord, TrialRecord};
 use crate::record::run::Remark;
+use crate::stats::recorder::CoarseRecorder;
 use crate::stats::search::{Bounds, End};
 
 fn plan(max: Option<&str>, slo: &[&str]) -> CapacityPlan {
@@ -125,7 +128,8 @@ fn the_range_is_a_lower_bound_and_no_load_at_all_is_no_number() {
         (Ended::Gone(String::new()), "the endpoint was gone"),
     ] {
         let unknown = capacity(&usual(), &bounds(None, Some(80.0), None), &ended, &trials);
-        assert_eq!((unknown.outcome.as_str(), unknown.limited_by), ("inconclusive", None));
+        assert_eq!((unknown.outcome.as_str(), unknown.upper), ("inconclusive", Some(80.0)));
+        assert_eq!((unknown.lower, unknown.limited_by), (None, None));
         assert!(unknown.text.contains(words) && unknown.text.contains("80 requests/s is too much"), "{}", unknown.text);
     }
 }
@@ -165,6 +169,43 @@ fn connections_that_are_the_limit_are_told_from_a_server_that_is() {
     // As many in use because each takes ten times as long.
     assert!(!told(&[run(10.0, 1e7), run(640.0, 1e8)]));
     assert!(!told(&[run(10.0, 1e7), run(640.0, 1e7)]));
+}
+
+#[test]
+fn a_warm_up_that_was_too_short_is_seen_in_the_window() {
+    let steady = |median: &dyn Fn(u64) -> u64| {
+        let length = Duration::from_millis(50);
+        let mut window = Window::new(Duration::from_secs(2));
+        for index in 0..40 {
+            let mut slice = Slice::new(index);
+            let mut responses = CoarseRecorder::new();
+            // A little noise: what does not vary at all says nothing about chance.
+            (0..20).for_each(|i| responses.record(median(index) + (index * 7919 + i) % 100 * median(index) / 2000));
+            slice.latencies[Metric::Response as usize] = Some(Box::new(responses));
+            window.take(&slice, length * (index as u32 + 1), length);
+        }
+        window.is_steady()
+    };
+    assert_eq!(steady(&|_| 1_000_000), Some(true));
+    assert_eq!(steady(&|index| if index < 10 { 3_000_000 } else { 1_000_000 }), Some(false), "a cold start");
+    assert_eq!(steady(&|index| 1_000_000 + index * 50_000), Some(true), "a rise is no matter of the warm-up");
+    assert_eq!(Window::new(Duration::from_secs(2)).is_steady(), None);
+}
+
+#[test]
+fn a_slice_at_the_windows_end_that_is_not_whole_is_no_part_of_the_flow() {
+    let run = usual().trial("1000/s".parse().unwrap(), 3, Duration::ZERO, Duration::from_millis(1090));
+    let mut window = Window::new(run.load.duration);
+    let length = Duration::from_millis(20);
+    for index in 0..55 {
+        let slice = Slice { finished: 20, failures: 1, ..Slice::new(index) };
+        window.take(&slice, length * (index as u32 + 1), length);
+    }
+    let flow = window.flow(&run);
+    assert_eq!((flow.len(), window.succeeded()), (54, 55 * 19));
+    let arrived: f64 = flow.iter().map(|slice| slice.arrived).sum();
+    assert!((900.0..1260.0).contains(&arrived), "{arrived}");
+    assert!(flow.iter().all(|slice| slice.ended == 20.0 && slice.failed == 1.0));
 }
 
 #[test]

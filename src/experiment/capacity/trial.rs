@@ -36,7 +36,7 @@ pub(super) struct Taken {
 }
 
 /// What is gathered while the window lasts.
-struct Window {
+pub(super) struct Window {
     duration: Duration,
     /// What ended, and what of it failed, in each slice.
     ended: Vec<(u64, u64)>,
@@ -46,12 +46,12 @@ struct Window {
 }
 
 impl Window {
-    fn new(duration: Duration) -> Self {
+    pub(super) fn new(duration: Duration) -> Self {
         let parts = vec![CoarseRecorder::new(); steady::MIN_SLICES];
         Self { duration, ended: Vec::new(), length: Duration::ZERO, parts }
     }
 
-    fn take(&mut self, slice: &Slice, at: Duration, length: Duration) {
+    pub(super) fn take(&mut self, slice: &Slice, at: Duration, length: Duration) {
         self.ended.push((slice.finished, slice.failures));
         self.length = length;
         let middle = at.saturating_sub(length / 2).div_duration_f64(self.duration);
@@ -62,7 +62,7 @@ impl Window {
     }
 
     /// What came and went in each whole slice.
-    fn flow(&self, plan: &RunPlan) -> Vec<Flow> {
+    pub(super) fn flow(&self, plan: &RunPlan) -> Vec<Flow> {
         if self.length.is_zero() {
             return Vec::new();
         }
@@ -78,12 +78,12 @@ impl Window {
     }
 
     /// Completed with success, all slices together.
-    fn succeeded(&self) -> u64 {
+    pub(super) fn succeeded(&self) -> u64 {
         self.ended.iter().map(|(ended, failed)| ended - failed).sum()
     }
 
     /// Whether the median response time did not fall over the window by more than chance; `None` where some part of it has none.
-    fn is_steady(&self) -> Option<bool> {
+    pub(super) fn is_steady(&self) -> Option<bool> {
         let medians: Option<Vec<f64>> = self.parts.iter().map(|part| part.quantile(0.5).map(|ns| ns as f64)).collect();
         let change = drift(&medians?)?;
         Some(!(change.significant && change.relative_change <= -FALL))
