@@ -35,7 +35,7 @@ use exit::Failed;
 /// measures handshakes and requests so that every figure can be trusted.
 ///
 /// Without a command it starts an endpoint of its own on this machine, compares the nine suites on it, and measures this processor's
-/// cryptography by itself: about a minute.
+/// cryptography by itself: less than 90 s.
 #[derive(Debug, Parser)]
 #[command(name = "shakedown", version = env!("SHAKEDOWN_VERSION"), max_term_width = 110)]
 #[command(args_conflicts_with_subcommands = true)]
