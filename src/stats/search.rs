@@ -163,6 +163,8 @@ impl Search {
         };
         let upper = match bounds.ceiling() {
             Some(_) if !bounds.upper_is_firm => again(bounds.ceiling()),
+            // For a load that is plainly too much.
+            None if places.iter().any(Place::leans_bad) => self.cost(self.settings.trial),
             _ => Duration::ZERO,
         };
         lower + upper
@@ -308,7 +310,8 @@ impl Search {
         let lower = find(bounds.lower).filter(|_| !bounds.lower_is_firm).map(again);
         let upper = find(bounds.ceiling()).filter(|_| !bounds.upper_is_firm).map(again);
         let last_resort = self.last_resort(places, bounds, left);
-        let mut orders = [soak, lower, last_resort, upper].into_iter().flatten();
+        let too_much = self.plainly_too_much(places, bounds);
+        let mut orders = [soak, lower, too_much, last_resort, upper].into_iter().flatten();
         if let Some(next) = orders.find_map(|order| self.if_it_fits(order, left)) {
             return next;
         }
@@ -325,6 +328,14 @@ impl Search {
         let duration = left.saturating_sub(self.settings.overhead).min(self.least().max(self.settings.longest * 2));
         let useful = bounds.lower.is_none() && is_new && duration >= self.least();
         useful.then(|| self.order(load, duration, Purpose::Narrowing))
+    }
+
+    /// Where loads lean towards bad and none is surely missed: one so far above that even the shortest trial can tell.
+    fn plainly_too_much(&self, places: &[Place], bounds: &Bounds) -> Option<Order> {
+        let highest = places.last().filter(|place| bounds.ceiling().is_none() && place.leans_bad())?;
+        let most = self.settings.max.unwrap_or(crate::units::Rate::MAX_PER_SECOND);
+        let load = rounded(highest.load * GROWTH).min(most);
+        (load > highest.load).then(|| self.order(load, self.least(), Purpose::Narrowing))
     }
 
     /// The duration in which `load` brings enough arrivals to tell.
