@@ -73,13 +73,13 @@ fn the_load_that_a_queue_carries_lies_within_the_interval() {
         let (lower, upper) = (capacity["lower"].as_f64(), capacity["upper"].as_f64());
         let (Some(lower), Some(upper)) = (lower, upper) else { return Err(format!("no interval: {capacity}")) };
         // TLS and two sleeping threads add up to half a millisecond to an objective of 4.6: less is carried than by the queue alone, down to
-        // μ − ln 10 ÷ 4.1 ms. A short search has a wide interval.
+        // μ − ln 10 ÷ 4.1 ms. A short search has a wide interval: its upper end may be the first load that nobody could take for carried.
         let least = 0.85 * CARRIED;
         let holds = ended.code == Some(0)
             && lower <= 1.05 * CARRIED
             && upper >= least
             && lower >= 0.25 * CARRIED
-            && upper <= MU;
+            && upper <= 2.0 * MU;
         if holds && capacity["limited_by"] == "server" { Ok(()) } else { Err(capacity.to_string()) }
     });
 }
