@@ -159,6 +159,12 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
 pub struct Percent(f64);
 
 impl Percent {
+    /// Nothing.
+    pub const NONE: Self = Self(0.0);
+
+    /// All.
+    pub const ALL: Self = Self(1.0);
+
     /// The share as a fraction, 0 to 1.
     pub fn as_fraction(self) -> f64 {
         self.0

@@ -17,6 +17,9 @@ use shakedown::model::tls::Provider;
 /// How far both may be apart.
 const TOLERANCE: f64 = 0.05;
 
+/// The same of the CBC suite: where its records come to lie in memory is chance, and decides about a tenth of the time in a test's build.
+const TOLERANCE_OF_CBC: f64 = 0.15;
+
 /// Rounds in alternation.
 const ROUNDS: usize = 15;
 
@@ -49,10 +52,10 @@ const OF_A_LOOP: f64 = 4.0;
 /// What sealing a record of the CBC suite may take more in one place of the heap than in another: rustls has it made in memory of its own.
 const OF_THE_HEAP: f64 = 32.0;
 
-/// That `ours` and `theirs` take the same time, taken in alternation; `either_way` is what they may be apart beside [`TOLERANCE`].
+/// That `ours` and `theirs` take the same time, taken in alternation: to a share of `tolerance`, and `either_way` nanoseconds beside.
 fn assert_same(
     what: &str,
-    either_way: f64,
+    (tolerance, either_way): (f64, f64),
     mut ours: impl FnMut() -> f64,
     mut theirs: impl FnMut() -> f64,
 ) -> Result<(), String> {
@@ -64,7 +67,7 @@ fn assert_same(
     let (a, b) = (median(a), median(b));
     let told = format!("{what}: {a:.1} ns here, {b:.1} ns by the independent loop");
     println!("{told}");
-    if (a - b).abs() <= TOLERANCE * b + either_way { Ok(()) } else { Err(told) }
+    if (a - b).abs() <= tolerance * b + either_way { Ok(()) } else { Err(told) }
 }
 
 /// The independent loop over aws-lc-rs and *ring*: one key, records in memory of their own, 13 bytes of additional data.
@@ -159,7 +162,7 @@ fn records_take_what_an_independent_loop_takes() {
                         (Provider::Ring, Direction::Seal) => independent::ring::seal(cipher, record_bytes),
                         (Provider::Ring, Direction::Open) => independent::ring::open(cipher, record_bytes),
                     };
-                    despite_noise(|| assert_same(&format!("{spec:?}"), OF_A_LOOP, ours, theirs));
+                    despite_noise(|| assert_same(&format!("{spec:?}"), (TOLERANCE, OF_A_LOOP), ours, theirs));
                 }
             }
         }
@@ -253,7 +256,7 @@ fn records_of_the_cbc_suite_take_what_an_independent_loop_takes() {
                     Direction::Open => cbc_suite::open(provider, record_bytes),
                 };
                 let heap = if direction == Direction::Seal { OF_THE_HEAP } else { 0.0 };
-                despite_noise(|| assert_same(&format!("{spec:?}"), OF_A_LOOP + heap, ours, theirs));
+                despite_noise(|| assert_same(&format!("{spec:?}"), (TOLERANCE_OF_CBC, OF_A_LOOP + heap), ours, theirs));
             }
         }
     }
@@ -476,7 +479,9 @@ fn public_keys_take_what_an_independent_loop_takes() {
                     _ => ring::agree(algorithm),
                 };
                 let what = format!("{} {} by {}", algorithm.name(), operation.name(), provider.name());
-                despite_noise(|| assert_same(&what, 0.0, || ours(provider, algorithm, *operation), theirs));
+                despite_noise(|| {
+                    assert_same(&what, (TOLERANCE, 0.0), || ours(provider, algorithm, *operation), theirs)
+                });
             }
         }
     }

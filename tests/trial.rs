@@ -8,6 +8,7 @@ use std::process::Output;
 use common::noise::alone;
 use common::{binary, names_in};
 use shakedown::model::suite::Suite;
+use shakedown::record::audit::AuditOutcome;
 use shakedown::record::trial::{SCHEMA, TrialDocument};
 
 #[test]
@@ -19,7 +20,7 @@ fn every_suite_is_compared_and_the_cryptography_measured() {
     let Output { status, stdout, stderr } = binary().arg("--out").arg(&out).output().unwrap();
     let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
     assert_eq!((status.code(), stderr.as_str()), (Some(0), ""), "{stdout}");
-    assert_eq!(names_in(&out), ["crypto.csv", "result.json", "suites.csv"]);
+    assert_eq!(names_in(&out), ["audit.csv", "crypto.csv", "result.json", "suites.csv"]);
     let document: TrialDocument = serde_json::from_slice(&std::fs::read(out.join("result.json")).unwrap()).unwrap();
     assert_eq!((document.schema.as_str(), document.interrupted), (SCHEMA, false));
 
@@ -40,6 +41,12 @@ fn every_suite_is_compared_and_the_cryptography_measured() {
     }
     let crypto = document.crypto.as_ref().expect("the cryptography was measured");
     assert!(!crypto.aead.is_empty() && !crypto.advice.is_empty());
+
+    // The embedded endpoint has the six and TLS 1.3's three, and a certificate of an authority that is given.
+    let audit = document.audit.as_ref().expect("the endpoint was audited");
+    assert_eq!(audit.outcome, AuditOutcome::Pass, "{}", audit.verdict);
+    let accepted: BTreeSet<_> = audit.accepted.iter().map(|accepted| accepted.suite).collect();
+    assert_eq!(accepted, all.iter().map(|suite| (*suite).into()).collect());
 
     // What was printed is what the document says, and can be printed again.
     let again = binary().arg("report").arg(&out).output().unwrap();

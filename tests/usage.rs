@@ -132,6 +132,28 @@ fn every_command_refuses_in_one_line() {
 }
 
 #[test]
+fn a_search_that_cannot_be_made_is_refused_with_the_way_out() {
+    let slo = ["--slo", "response p99 < 50ms"];
+    for (args, parts) in [
+        (&[][..], &["--slo is missing", "--slo 'response p99 < 50ms'"][..]),
+        (&["--slo", "response p99 50ms"], &["--slo", "'response p99 50ms'", "no < or >"]),
+        (&["--slo", "latency p99 < 50ms"], &["handshake_full"]),
+        (&["--slo", "handshake_full p99 < 50ms"], &["--slo 'handshake_full p99 < 50ms'", "--unit sessions"]),
+        (&[&slo[..], &["--max", "5/s", "--start", "9/s"]].concat(), &["--start 9/s", "--max 5/s"]),
+        (&[&slo[..], &["--min", "fast"]].concat(), &["--min 'fast'", "2000/s"]),
+        (&[&slo[..], &["--precision", "0%"]].concat(), &["--precision 0%", "0.1% to 50%"]),
+        (&[&slo[..], &["--precision", "2"]].concat(), &["--precision '2'", "percentage"]),
+        (&[&slo[..], &["--trial", "1ms"]].concat(), &["--trial 1ms", "500ms"]),
+        (&[&slo[..], &["--budget", "5s"]].concat(), &["--budget 5s", "30s at least"]),
+        (&[&slo[..], &["--confirm", "10m"]].concat(), &["--confirm 10m", "--confirm 0"]),
+        (&[&slo[..], &["--unit", "requests", "--requests-per-connection", "0"]].concat(), &["--unit requests"]),
+        (&[&slo[..], &["--rate", "5/s"]].concat(), &["--rate is not an option of `shakedown capacity`"]),
+    ] {
+        assert_refused_by(&[&["capacity", URL], args].concat(), 2, parts);
+    }
+}
+
+#[test]
 fn the_version_names_the_commit_that_was_built() {
     let Refusal { code, stdout, stderr } = refuse(&["--version"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));

@@ -144,7 +144,14 @@ fn described_load(load: &LoadPlan) -> String {
     let pace = match load.pace() {
         Pace::Closed => "closed loop".to_owned(),
         Pace::Open { rate, arrivals, seed } => {
-            format!("open loop, {rate}, {} arrivals of {}, seed {seed}", arrivals.name(), load.unit().name())
+            let how = load.scenario().map_or_else(
+                || rate.to_string(),
+                |scenario| {
+                    let stages = plural(scenario.stages().len() as u64, "stage");
+                    format!("scenario {} in {stages}, {rate} on average", scenario.name())
+                },
+            );
+            format!("open loop, {how}, {} arrivals of {}, seed {seed}", arrivals.name(), load.unit().name())
         }
     };
     let per_connection = match load.requests_per_connection() {

@@ -14,6 +14,7 @@ use super::exit::Failed;
 use super::output;
 use crate::model::load::{Arrivals, Close, LoadChoice, LoadPlan, Unit};
 use crate::model::request::{Method, RequestPlan};
+use crate::model::scenario::Scenario;
 use crate::model::suite::{KeyType, TlsVersion};
 use crate::model::target::{Family, Host, Target};
 use crate::model::tls::{ClientIdentity, Provider, TlsChoice, TlsPlan, Trust, Verify};
@@ -31,25 +32,38 @@ pub(super) fn fresh_seed() -> u64 {
     RandomState::new().hash_one(std::process::id()) >> 32
 }
 
+impl From<ArrivalsArg> for Arrivals {
+    fn from(arg: ArrivalsArg) -> Self {
+        match arg {
+            ArrivalsArg::Poisson => Self::Poisson,
+            ArrivalsArg::Constant => Self::Constant,
+        }
+    }
+}
+
+impl From<UnitArg> for Unit {
+    fn from(arg: UnitArg) -> Self {
+        match arg {
+            UnitArg::Requests => Self::Requests,
+            UnitArg::Sessions => Self::Sessions,
+        }
+    }
+}
+
 /// The load that the options choose, and where they say nothing, `defaults`.
-pub(super) fn load_plan(args: &LoadArgs, defaults: LoadChoice) -> Result<LoadPlan, Failed> {
+pub(super) fn load_plan(args: &LoadArgs, scenario: Option<Scenario>, defaults: LoadChoice) -> Result<LoadPlan, Failed> {
     let choice = LoadChoice {
         rate: args.rate,
-        arrivals: args.arrivals.map(|arrivals| match arrivals {
-            ArrivalsArg::Poisson => Arrivals::Poisson,
-            ArrivalsArg::Constant => Arrivals::Constant,
-        }),
+        arrivals: args.arrivals.map(Into::into),
         seed: args.seed,
-        unit: args.unit.map(|unit| match unit {
-            UnitArg::Requests => Unit::Requests,
-            UnitArg::Sessions => Unit::Sessions,
-        }),
+        unit: args.unit.map(Into::into),
         duration: args.duration,
         warmup: args.warmup,
         max_requests: args.requests,
         requests_per_connection: args.requests_per_connection,
         abort_on: args.abort_on,
         spin: args.spin,
+        scenario,
         ..pool(&args.pool)
     };
     let plan = LoadPlan::new(choice.or(defaults), cores(), fresh_seed()).map_err(Failed::usage)?;

@@ -3,6 +3,7 @@
 
 mod args;
 mod audit;
+mod capacity;
 mod compare;
 mod crypto;
 mod dry_run;
@@ -10,6 +11,7 @@ mod exit;
 mod hint;
 mod load;
 mod output;
+mod plan;
 mod policy_check;
 mod profiles;
 mod progress;
@@ -33,7 +35,7 @@ use exit::Failed;
 /// measures handshakes and requests so that every figure can be trusted.
 ///
 /// Without a command it starts an endpoint of its own on this machine, compares the nine suites on it, and measures this processor's
-/// cryptography by itself: about a minute.
+/// cryptography by itself: less than 90 s.
 #[derive(Debug, Parser)]
 #[command(name = "shakedown", version = env!("SHAKEDOWN_VERSION"), max_term_width = 110)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -52,8 +54,12 @@ enum Command {
     Suites(Box<suites::SuitesArgs>),
     /// The endpoint against a policy: versions, suites, certificates
     Audit(Box<audit::AuditArgs>),
+    /// The highest load that an endpoint carries within its objectives
+    Capacity(Box<capacity::CapacityArgs>),
     /// Documents of one kind side by side: CPUs, releases, days
     Compare(compare::CompareArgs),
+    /// How many servers a demand needs, by what was measured of one
+    Plan(plan::PlanArgs),
     /// AEAD and handshake primitives on this CPU, by library; no network
     Crypto(crypto::CryptoArgs),
     /// The bundled profiles: listed, or one of them printed
@@ -93,7 +99,9 @@ pub fn main() -> ExitCode {
         Some(Command::Suites(args)) => suites::execute(&args),
         Some(Command::Audit(args)) => audit::execute(&args),
         Some(Command::Profiles(args)) => profiles::execute(&args),
+        Some(Command::Capacity(args)) => capacity::execute(&args),
         Some(Command::Compare(args)) => compare::execute(&args),
+        Some(Command::Plan(args)) => plan::execute(&args),
         Some(Command::Crypto(args)) => crypto::execute(&args),
         Some(Command::Serve(args)) => serve::execute(&args),
         Some(Command::Report(args)) => report::execute(&args),

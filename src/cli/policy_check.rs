@@ -69,6 +69,7 @@ fn check(
     let audit = audit::run(&plan, &around, &mut |_| ())
         .map_err(|error| Failed::could_not_run(format!("{}: {error}", target.url.text)))?;
     let check = label::check(&audit);
-    output::note(&format!("{}: {}: {}", check.name, check.outcome.name().to_uppercase(), check.verdict));
+    let outcome = check.outcome.name().to_uppercase();
+    output::note(&format!("{}: {outcome} by the audit's short form: {}", check.name, check.verdict));
     Ok(check)
 }

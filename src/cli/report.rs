@@ -10,14 +10,14 @@ use serde::de::DeserializeOwned;
 use super::exit::Failed;
 use super::output;
 use crate::record::folder::{self, DOCUMENT};
-use crate::record::{audit, compare, crypto, run, suites, trial};
+use crate::record::{audit, capacity, compare, crypto, plan, run, suites, trial};
 use crate::report;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
     /// The summary for people
     Text,
-    /// The table of its command: summary.csv of run, suites.csv of suites and of the trial, crypto.csv, compare.csv
+    /// The table of its command: summary.csv of run, suites.csv of suites and of the trial, crypto.csv, compare.csv, audit.csv, capacity.csv, plan.csv
     Csv,
     /// Of run only: series.csv, a row for each second
     CsvSeries,
@@ -44,6 +44,10 @@ pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
         crypto::SCHEMA => text_or_csv(&path, args.format, crypto::SCHEMA, report::crypto::text, report::crypto::csv)?,
         audit::SCHEMA => text_or_csv(&path, args.format, audit::SCHEMA, report::audit::text, report::audit::csv)?,
         suites::SCHEMA => text_or_csv(&path, args.format, suites::SCHEMA, report::suites::text, report::suites::csv)?,
+        capacity::SCHEMA => {
+            text_or_csv(&path, args.format, capacity::SCHEMA, report::capacity::text, report::capacity::csv)?;
+        }
+        plan::SCHEMA => text_or_csv(&path, args.format, plan::SCHEMA, report::plan::text, report::plan::csv)?,
         compare::SCHEMA => {
             text_or_csv(&path, args.format, compare::SCHEMA, report::compare::text, report::compare::csv)?;
         }

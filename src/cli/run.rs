@@ -1,5 +1,6 @@
 //! `shakedown run URL`: one load run.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -20,6 +21,7 @@ use crate::model::load::{Close, Pace, RequestsPerConnection, Unit};
 use crate::model::plan::RunPlan;
 use crate::model::policy::Policy;
 use crate::model::profile::Profile;
+use crate::model::scenario::Scenario;
 use crate::model::tls::Resumption;
 use crate::record::folder::ResultsFolder;
 use crate::record::run::{Remark, RunDocument};
@@ -58,6 +60,9 @@ pub(super) struct RunArgs {
     request: RequestArgs,
     #[command(flatten)]
     load: LoadArgs,
+    /// Open loop in stages, from a TOML file: steps, ramps, spikes and pauses, instead of --rate and --duration
+    #[arg(long, value_name = "FILE", help_heading = "Load", conflicts_with_all = ["rate", "duration", "requests"])]
+    scenario: Option<PathBuf>,
     #[command(flatten)]
     tls: TlsArgs,
     /// New connections: full, resumed, or the share that resumes, such as 0.8
@@ -75,6 +80,15 @@ pub(super) struct RunArgs {
 }
 
 impl RunArgs {
+    fn scenario(&self) -> Result<Option<Scenario>, Failed> {
+        let Some(path) = &self.scenario else { return Ok(None) };
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failed::could_not_run(format!("--scenario {name}: {error}")))?;
+        let parsed = Scenario::parse(&name, &text).map_err(|error| Failed::usage(format!("--scenario {error}")))?;
+        Ok(Some(parsed))
+    }
+
     fn plan(&self, profile: Option<&Profile>) -> Result<RunPlan, Failed> {
         let mut tls = load::tls_plan(&self.tls)?;
         tls.resumption = self.resumption;
@@ -82,7 +96,11 @@ impl RunArgs {
             target: load::target(&self.request)?,
             request: load::request(&self.request)?,
             tls,
-            load: load::load_plan(&self.load, profile.map(|profile| profile.load.clone()).unwrap_or_default())?,
+            load: load::load_plan(
+                &self.load,
+                self.scenario()?,
+                profile.map(|profile| profile.load.clone()).unwrap_or_default(),
+            )?,
         };
         if plan.tls.resumption.share() > 0.0 && plan.load.requests_per_connection() == RequestsPerConnection::Unlimited
         {

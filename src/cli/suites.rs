@@ -281,7 +281,7 @@ fn how_long(extent: Extent) -> String {
 }
 
 /// A length of time to the second or minute, as nobody waits more exactly.
-fn in_minutes(left: Duration) -> String {
+pub(super) fn in_minutes(left: Duration) -> String {
     match left.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
         seconds => format!("{} min", seconds.div_ceil(60)),

@@ -129,7 +129,8 @@ fn having(option: &str) -> Vec<String> {
 fn similar(option: &str) -> Option<(String, String)> {
     let distances = all_options().into_iter().map(|known| (edit_distance(option, &known.0), known));
     distances
-        .min()
+        // Of equals the first command's, in the order in which help lists them.
+        .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, _)| *distance <= MAX_SLIPS && option.len() > 2 + MAX_SLIPS)
         .map(|(_, known)| known)
 }

@@ -371,7 +371,9 @@ impl<'a, 'p> Coordinator<'a, 'p> {
         }
         let mut ledger = Ledger::new();
         let mut workers = Vec::with_capacity(results.len());
-        for WorkerResult { ledger: one, usage, window } in results {
+        let took: Option<Vec<Ns>> = results.iter().map(|result| result.storm_took).collect();
+        let storm_took = took.and_then(|took| took.into_iter().max()).map(Duration::from_nanos);
+        for WorkerResult { ledger: one, usage, window, storm_took: _ } in results {
             ledger.merge(&one);
             // One that `--requests` left nothing to do was watched for no time that says anything.
             let share = if window.is_zero() || usage.watched.is_zero() {
@@ -406,6 +408,7 @@ impl<'a, 'p> Coordinator<'a, 'p> {
             slice_rates: self.slice_rates,
             seconds: self.seconds,
             window,
+            storm_took,
             workers,
             interrupted,
             aborted_at: self.aborted_at,

@@ -117,6 +117,9 @@ impl Worker<'_> {
         let Some(connection) = place.connection.as_mut() else { return };
         (connection.stage, connection.idle_since) = (Stage::Idle, now);
         place.deadline.clear();
+        if place.in_storm {
+            return self.drop_in_storm(slot, now);
+        }
         match self.phase {
             Phase::Opening => self.opened(),
             Phase::Running | Phase::Draining if self.schedule.is_some() => {
@@ -209,8 +212,19 @@ impl Worker<'_> {
 
     /// Closes a connection that has done its work, or that the peer has closed.
     pub(super) fn close_in_order(&mut self, slot: usize, now: Ns) {
-        let Some(connection) = self.slots[slot].connection.as_mut() else { return };
+        let Some(connection) = self.slots[slot].connection.as_ref() else { return };
         let purpose = connection.purpose;
+        self.say_goodbye(slot);
+        let Some(connection) = self.slots[slot].connection.as_ref() else { return };
+        let failed = purpose == Purpose::Prime && !connection.brought_ticket;
+        self.drop_connection(slot);
+        let no_ticket = Failure::new(FailureKind::ResumptionRefused, "no ticket");
+        self.after_close(slot, purpose, failed.then_some(&no_ticket), now);
+    }
+
+    /// Tells the peer that the connection ends.
+    pub(super) fn say_goodbye(&mut self, slot: usize) {
+        let Some(connection) = self.slots[slot].connection.as_mut() else { return };
         if let Some(session) = connection.session.as_mut()
             && connection.unwritten.is_empty()
         {
@@ -219,18 +233,15 @@ impl Worker<'_> {
             let _ = std::io::Write::write(&mut connection.stream, self.out.filled());
             self.out.clear();
         }
-        let failed = purpose == Purpose::Prime && !connection.brought_ticket;
-        self.drop_connection(slot);
-        let no_ticket = Failure::new(FailureKind::ResumptionRefused, "no ticket");
-        self.after_close(slot, purpose, failed.then_some(&no_ticket), now);
     }
 
     /// Closes the socket and frees what belonged to it.
-    fn drop_connection(&mut self, slot: usize) {
+    pub(super) fn drop_connection(&mut self, slot: usize) {
         // What it had not written yet must not go out on the next connection, ahead of the hello.
         self.out.clear();
         let place = &mut self.slots[slot];
         place.deadline.clear();
+        place.in_storm = false;
         let Some(connection) = place.connection.take() else { return };
         if !matches!(connection.stage, Stage::Connecting | Stage::Handshaking) {
             self.ledger.counts.closed += 1;

@@ -204,7 +204,7 @@ pub struct Slice {
 }
 
 impl Slice {
-    pub(super) fn new(index: u64) -> Self {
+    pub(crate) fn new(index: u64) -> Self {
         Self {
             index,
             requests: 0,

@@ -19,6 +19,7 @@ mod session;
 mod shared;
 mod slot;
 mod spare;
+mod storm;
 mod timers;
 mod worker;
 

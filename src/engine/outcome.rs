@@ -101,6 +101,8 @@ pub struct Outcome {
     pub workers: Vec<WorkerOutcome>,
     /// The window's true length: the longest of the workers'.
     pub window: Duration,
+    /// Where there was a storm: how long it took until every worker had as many connections open as before; `None` where one never had.
+    pub storm_took: Option<Duration>,
     /// Whether the user ended the run, or asked for its end while it drained.
     pub interrupted: bool,
     /// Whether the rule of `--abort-on` ended the run: the share of failures then.
@@ -131,6 +133,7 @@ impl Outcome {
             seconds: Vec::new(),
             workers: vec![worker; workers],
             window,
+            storm_took: None,
             interrupted: false,
             aborted_at: None,
             clock_disagreement: Duration::ZERO,

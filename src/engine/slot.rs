@@ -114,4 +114,6 @@ pub(super) struct Slot {
     /// Whether the slot stands in the worker's `free`, and in its `unbound`: each holds it at most once.
     pub(super) in_free: bool,
     pub(super) in_unbound: bool,
+    /// Whether a storm drops its connection when its present request is answered.
+    pub(super) in_storm: bool,
 }

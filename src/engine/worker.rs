@@ -17,9 +17,10 @@ use super::session::{OutBuffer, Session};
 use super::shared::{Report, Shared};
 use super::slot::Slot;
 use super::spare::Spares;
+use super::storm::StormWatch;
 use super::timers::Timers;
-use crate::model::load::Pace;
-use crate::pacing::Schedule;
+use crate::model::load::{LoadPlan, Pace};
+use crate::pacing::{Schedule, Shape};
 use crate::tls::config::ClientConfigs;
 
 /// The token of the timer; those of connections are below it.
@@ -77,6 +78,8 @@ pub(super) struct WorkerResult {
     pub(super) usage: Usage,
     /// The window's true length.
     pub(super) window: Duration,
+    /// Where there was a storm: how long it took until as many connections were open as before.
+    pub(super) storm_took: Option<Ns>,
 }
 
 /// How the worker polled.
@@ -124,6 +127,8 @@ pub(super) struct Worker<'s> {
     pub(super) resume_credit: Vec<f64>,
     /// Connections begun; chooses addresses and sources in turn.
     pub(super) begun: usize,
+    /// The storm, where the scenario has one.
+    pub(super) storm: Option<StormWatch>,
     gaps: GapWatch,
 }
 
@@ -134,9 +139,13 @@ impl<'s> Worker<'s> {
         let workers = load.threads();
         let share = |total: usize| total / workers + usize::from(index < total % workers);
         let count = share(load.connections());
-        let schedule = match load.pace() {
-            Pace::Closed => None,
-            Pace::Open { rate, arrivals, seed } => Some(Schedule::new(arrivals, rate, seed, index, workers)),
+        let schedule = match (load.pace(), load.scenario()) {
+            (Pace::Closed, _) => None,
+            (Pace::Open { arrivals, seed, .. }, Some(scenario)) => {
+                let shape = Shape::new(load.warmup, scenario.stages());
+                Some(Schedule::shaped(arrivals, shape, seed, index, workers))
+            }
+            (Pace::Open { rate, arrivals, seed }, None) => Some(Schedule::new(arrivals, rate, seed, index, workers)),
         };
         let poll = Poll::new()?;
         let timer =
@@ -169,6 +178,7 @@ impl<'s> Worker<'s> {
             opening: super::opening::Opening::default(),
             resume_credit: vec![0.0; shared.addresses.len()],
             begun: index,
+            storm: storm(load, index),
             gaps: GapWatch::new(&shared.clock),
         })
     }
@@ -206,6 +216,7 @@ impl<'s> Worker<'s> {
         self.shared.report(Report::Tail(Box::new(tail)));
         Ok(WorkerResult {
             ledger: self.ledger,
+            storm_took: self.storm.as_ref().and_then(StormWatch::took),
             usage: self.gaps.finish(),
             window: if self.window.opened {
                 Duration::from_nanos(self.window.to - self.window.from)
@@ -320,12 +331,16 @@ impl<'s> Worker<'s> {
         self.zero = zero;
         self.window = Window { from, to: from + load.duration.as_nanos() as Ns, opened: false, closed: false };
         self.next_edge = from;
+        if let Some(storm) = &mut self.storm {
+            storm.begin_at(from);
+        }
         self.phase = Phase::Running;
         self.start_work(now);
         self.run_on(now);
     }
 
     fn run_on(&mut self, now: Ns) {
+        self.weather(now);
         self.dispatch_due(now);
         self.cross_window_edges(now);
         if now >= self.window.to {
@@ -410,4 +425,11 @@ impl<'s> Worker<'s> {
             self.close_all(now);
         }
     }
+}
+
+/// The part of worker `index` in the storm of `load`'s scenario.
+fn storm(load: &LoadPlan, index: usize) -> Option<StormWatch> {
+    let plan = load.scenario()?.storm()?;
+    let Pace::Open { seed, .. } = load.pace() else { return None };
+    Some(StormWatch::new(plan, seed, index))
 }

@@ -1,14 +1,18 @@
 //! From values of the model and the engine to the plain data of a run's document.
 
+use std::time::Duration;
+
 use crate::engine::ledger::{Counts as Sums, Ledger, Metric, NegotiatedKey};
 use crate::engine::outcome::{Outcome, Second};
 use crate::model::load::{Close, Pace, RequestsPerConnection};
 use crate::model::plan::RunPlan;
+use crate::model::scenario::Scenario;
 use crate::model::tls::{Trust, Verify};
 use crate::record::run::{
     ClientCost, Connections, Counts, FailureDetail, Handshakes, Latencies, Latency, Negotiated, PlanRecord,
     QuantileRecord, SeriesRow, Throughput, WarmupCounts, WorkerCost,
 };
+use crate::record::scenario::{ScenarioRecord, StageRecord, StormRecord};
 use crate::stats::summary::Summary;
 
 /// Handshakes may be this share of the requests before their cost blurs the cost of a request.
@@ -71,7 +75,28 @@ pub(super) fn plan(plan: &RunPlan) -> PlanRecord {
         source_ips: target.source_ips.iter().map(ToString::to_string).collect(),
         key_log: tls.key_log.as_ref().map(|path| path.display().to_string()),
         crypto: tls.provider().name().to_owned(),
+        scenario: load.scenario().map(scenario),
     }
+}
+
+fn scenario(scenario: &Scenario) -> ScenarioRecord {
+    let mut start = Duration::ZERO;
+    let stages = scenario.stages().iter().map(|stage| {
+        let start_s = start.as_secs_f64();
+        start += stage.length;
+        StageRecord {
+            name: stage.name.clone(),
+            kind: stage.kind.name().to_owned(),
+            from_per_s: stage.from_per_s,
+            to_per_s: stage.to_per_s,
+            start_s,
+            length_s: stage.length.as_secs_f64(),
+        }
+    });
+    let storm = scenario
+        .storm()
+        .map(|storm| StormRecord { at_s: storm.at.as_secs_f64(), within_s: storm.within.as_secs_f64() });
+    ScenarioRecord { name: scenario.name().to_owned(), stages: stages.collect(), storm }
 }
 
 /// The word for what is trusted, and the file where that is one.
@@ -242,8 +267,14 @@ pub(super) fn client_cost(plan: &RunPlan, outcome: &Outcome) -> ClientCost {
     }
 }
 
-pub(super) fn series(outcome: &Outcome) -> Vec<SeriesRow> {
+pub(super) fn series(plan: &RunPlan, outcome: &Outcome) -> Vec<SeriesRow> {
+    let mut start = Duration::ZERO;
     let row = |second: &Second| SeriesRow {
+        stage: plan.load.scenario().map(|scenario| {
+            let middle = start + second.end.saturating_sub(start) / 2;
+            start = second.end;
+            scenario.stage_at(middle).name.clone()
+        }),
         t_s: second.end.as_secs_f64(),
         requests: second.requests,
         failures: second.failures,

@@ -162,6 +162,7 @@ fn document(
         throughput: describe::throughput(outcome),
         client: describe::client_cost(plan, outcome),
         server,
-        series: describe::series(outcome),
+        series: describe::series(plan, outcome),
+        storm_recovered_s: outcome.storm_took.map(|took| took.as_secs_f64()),
     }
 }

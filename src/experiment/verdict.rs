@@ -11,7 +11,7 @@ use crate::model::load::{Pace, Unit};
 use crate::model::plan::RunPlan;
 use crate::model::tls::Trust;
 use crate::record::run::{Latencies, Latency, Remark, Verdict};
-use crate::stats::steady::drift;
+use crate::stats::steady::{Drift, drift};
 use crate::stats::summary::MIN_BEYOND;
 use crate::units;
 
@@ -227,8 +227,10 @@ fn warnings(plan: &RunPlan, outcome: &Outcome, latencies: &Latencies, placing: P
         );
         warn("unsent", text);
     }
-    if let Some(change) = drift(&outcome.slice_rates).filter(|d| d.significant && d.relative_change.abs() >= DRIFT_SIZE)
-    {
+    let drifts = |change: &Drift| change.significant && change.relative_change.abs() >= DRIFT_SIZE;
+    // A scenario is not meant to be stationary.
+    let staged = plan.load.scenario().is_some();
+    if let Some(change) = drift(&outcome.slice_rates).filter(|change| !staged && drifts(change)) {
         let direction = if change.relative_change > 0.0 { "rose" } else { "fell" };
         let text = format!(
             "not stationary: the rate of completed {} {direction} by {} over the window; a longer --warmup may help",

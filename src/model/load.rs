@@ -4,6 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::scenario::Scenario;
 use crate::units::{self, Percent, Rate};
 
 /// The arrival process of an open loop.
@@ -158,6 +159,8 @@ pub struct LoadChoice {
     pub abort_on: Option<AbortRule>,
     /// `--spin`
     pub spin: Option<Duration>,
+    /// `--scenario`: it says rate and duration.
+    pub scenario: Option<Scenario>,
 }
 
 impl LoadChoice {
@@ -175,8 +178,29 @@ impl LoadChoice {
         }
     }
 
-    /// What was chosen, and what `other` chose where nothing was said.
+    /// Everything but how much arrives, when it is measured, and what ends it early.
+    pub fn without_amount(&self) -> Self {
+        Self {
+            rate: None,
+            duration: None,
+            warmup: None,
+            max_requests: None,
+            abort_on: None,
+            scenario: None,
+            ..self.clone()
+        }
+    }
+
+    /// What was chosen, and what `other` chose where nothing was said. A scenario says how much arrives and for how long, and so do
+    /// `rate`, `duration` and `max_requests`: what was chosen of these puts the other's aside.
     pub fn or(self, other: Self) -> Self {
+        let other = if self.scenario.is_some() {
+            Self { rate: None, duration: None, max_requests: None, ..other }
+        } else if self.rate.is_some() || self.duration.is_some() || self.max_requests.is_some() {
+            Self { scenario: None, ..other }
+        } else {
+            other
+        };
         let Self {
             rate,
             arrivals,
@@ -195,6 +219,7 @@ impl LoadChoice {
             close,
             abort_on,
             spin,
+            scenario,
         } = self;
         Self {
             rate: rate.or(other.rate),
@@ -214,6 +239,7 @@ impl LoadChoice {
             close,
             abort_on: abort_on.or(other.abort_on),
             spin: spin.or(other.spin),
+            scenario: scenario.or(other.scenario),
         }
     }
 }
@@ -226,6 +252,7 @@ pub struct LoadPlan {
     connections: usize,
     threads: usize,
     requests_per_connection: RequestsPerConnection,
+    scenario: Option<Scenario>,
     /// Handshakes in progress at once while connections are opened, at least 1.
     pub connect_concurrency: usize,
     /// Whether each worker is bound to a core.
@@ -254,8 +281,14 @@ impl LoadPlan {
     /// # Errors
     /// A sentence that names the options that contradict each other or are out of range.
     pub fn new(choice: LoadChoice, cores: NonZeroUsize, fresh_seed: u64) -> Result<Self, String> {
+        let choice = Self::with_scenario(choice)?;
         let requests_per_connection = choice.requests_per_connection.unwrap_or(RequestsPerConnection::Unlimited);
         let unit = Self::resolve_unit(&choice, requests_per_connection)?;
+        if unit == Unit::Sessions && choice.scenario.as_ref().is_some_and(|scenario| scenario.storm().is_some()) {
+            return Err("--scenario: a storm drops connections that are kept, and with sessions as the unit none are; leave one of the two \
+                        out"
+                .to_owned());
+        }
         let pace = Self::resolve_pace(&choice, fresh_seed)?;
         let duration = choice.duration.unwrap_or(Duration::from_secs(30));
         if duration < Duration::from_millis(100) {
@@ -287,6 +320,7 @@ impl LoadPlan {
             connections,
             threads: threads.min(connections),
             requests_per_connection,
+            scenario: choice.scenario,
             connect_concurrency: choice.connect_concurrency.map_or(256, NonZeroUsize::get),
             pin: choice.pin,
             duration,
@@ -298,6 +332,24 @@ impl LoadPlan {
             abort_on: choice.abort_on,
             spin,
         })
+    }
+
+    /// `choice` with the rate and the duration that its scenario has; the rate is that over all of it.
+    fn with_scenario(choice: LoadChoice) -> Result<LoadChoice, String> {
+        let Some(scenario) = &choice.scenario else { return Ok(choice) };
+        let given = [
+            ("--rate", choice.rate.is_some()),
+            ("--duration", choice.duration.is_some()),
+            ("--requests", choice.max_requests.is_some()),
+        ];
+        if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
+            return Err(format!(
+                "{option} contradicts --scenario, which says how much arrives and for how long; leave one out"
+            ));
+        }
+        let rate = scenario.mean_rate().ok_or("--scenario: its rates are beyond 10^9 per second")?;
+        let duration = scenario.length();
+        Ok(LoadChoice { rate: Some(rate), duration: Some(duration), ..choice })
     }
 
     fn resolve_unit(choice: &LoadChoice, per_connection: RequestsPerConnection) -> Result<Unit, String> {
@@ -338,6 +390,20 @@ impl LoadPlan {
     /// What decides when work starts.
     pub fn pace(&self) -> Pace {
         self.pace
+    }
+
+    /// The same load at a constant rate of its own, for a time of its own.
+    pub(super) fn at(&self, rate: Rate, seed: u64, warmup: Duration, duration: Duration) -> Self {
+        let arrivals = match self.pace {
+            Pace::Open { arrivals, .. } => arrivals,
+            Pace::Closed => Arrivals::default(),
+        };
+        Self { pace: Pace::Open { rate, arrivals, seed }, scenario: None, warmup, duration, ..self.clone() }
+    }
+
+    /// How the rate changes, where it does; that of [`LoadPlan::pace`] is its mean then.
+    pub fn scenario(&self) -> Option<&Scenario> {
+        self.scenario.as_ref()
     }
 
     /// What arrives and is counted.
@@ -405,6 +471,14 @@ mod tests {
         assert!(plan(LoadChoice { rate: "5/s".parse().ok(), ..spin }).is_ok());
         let short = LoadChoice { duration: Some(Duration::from_millis(1)), ..LoadChoice::default() };
         assert!(plan(short).unwrap_err().contains("100ms"));
+        let text = "[scenario]\nname = \"x\"\n[[scenario.stage]]\nkind = \"hold\"\nrate = \"5/s\"\nfor = \"90s\"\n";
+        let scenario = Scenario::parse("x.toml", text).ok();
+        let staged = LoadChoice { scenario: scenario.clone(), ..LoadChoice::default() };
+        let long = plan(staged).unwrap();
+        assert!(matches!(long.pace(), Pace::Open { rate, .. } if rate.as_per_second() == 5.0));
+        assert_eq!((long.duration, long.scenario()), (Duration::from_secs(90), scenario.as_ref()));
+        let twice = LoadChoice { scenario, rate: "5/s".parse().ok(), ..LoadChoice::default() };
+        assert!(plan(twice).unwrap_err().contains("--rate contradicts --scenario"));
         assert!("errors > 50%".parse::<AbortRule>().is_ok());
         assert!("latency > 50%".parse::<AbortRule>().unwrap_err().contains("errors > 50%"));
     }

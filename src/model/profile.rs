@@ -3,12 +3,15 @@
 mod raw;
 mod sections;
 
-use std::fmt;
-
 use super::load::LoadChoice;
 use super::policy::{KeyDemand, Level, Policy, RootsDemand, Rule, SuiteList};
 use super::registry::SuiteCode;
+use super::scenario::{RawScenario, Scenario};
+use super::slo::Slo;
 use super::survey::Version;
+use super::toml_error::{self, Fault, TomlError};
+use toml::Spanned;
+
 use raw::{Agreed, Plain, RawPolicy, RawProfile};
 pub use sections::SuitesDefaults;
 
@@ -31,22 +34,10 @@ pub struct Profile {
     pub policy: Option<Policy>,
     /// The load, where the command line says nothing.
     pub load: LoadChoice,
+    /// The objectives of a search for capacity, where the command line has none.
+    pub slo: Vec<Slo>,
     /// The comparison of suites, where the command line says nothing.
     pub suites: SuitesDefaults,
-}
-
-/// What is wrong with a profile, and where.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}:{column}: {message}")]
-pub struct ProfileError {
-    /// The profile's name or path.
-    pub file: String,
-    /// From 1 on.
-    pub line: usize,
-    /// In characters, from 1 on.
-    pub column: usize,
-    /// What is wrong, and the way out.
-    pub message: String,
 }
 
 /// The names of the bundled profiles.
@@ -63,13 +54,10 @@ impl Profile {
     /// Parses the text of a profile that is known as `file`.
     ///
     /// # Errors
-    /// [`ProfileError`], for what is not TOML, an unknown key or suite, a missing key, or a contradiction.
-    pub fn parse(file: &str, text: &str) -> Result<Self, ProfileError> {
+    /// [`TomlError`], for what is not TOML, an unknown key or suite, a missing key, or a contradiction.
+    pub fn parse(file: &str, text: &str) -> Result<Self, TomlError> {
         let fault = |fault: Fault| fault.locate(file, text);
-        let raw: RawProfile = toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            fault(Fault { at, message: error.message().replace('\n', " ") })
-        })?;
+        let raw: RawProfile = toml_error::read(file, text)?;
         let name = raw.profile.name;
         if name.get_ref().is_empty() || !name.get_ref().chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         {
@@ -78,29 +66,26 @@ impl Profile {
         }
         let name = name.into_inner();
         let policy = raw.policy.map(|policy| policy_of(&name, policy)).transpose().map_err(fault)?;
-        let load = raw.load.unwrap_or_default().read().map_err(fault)?;
+        let mut load = raw.load.unwrap_or_default().read().map_err(fault)?;
+        load.scenario = raw.scenario.map(|scenario| scenario_of(scenario, &load)).transpose().map_err(fault)?;
+        let slo = raw.slo.unwrap_or_default().read().map_err(fault)?;
         let suites = raw.suites.unwrap_or_default().read().map_err(fault)?;
-        Ok(Self { name, description: raw.profile.description, policy, load, suites })
+        Ok(Self { name, description: raw.profile.description, policy, load, slo, suites })
     }
 }
 
-/// What is wrong, and at which byte of the text.
-struct Fault {
-    at: usize,
-    message: String,
-}
-
-impl Fault {
-    fn at<T>(value: &toml::Spanned<T>, message: impl fmt::Display) -> Self {
-        Self { at: value.span().start, message: message.to_string() }
+/// A scenario says how much arrives and for how long, so that the load beside it must not.
+fn scenario_of(raw: Spanned<RawScenario>, load: &LoadChoice) -> Result<Scenario, Fault> {
+    let said = [
+        ("rate", load.rate.is_some()),
+        ("duration", load.duration.is_some()),
+        ("requests", load.max_requests.is_some()),
+    ];
+    if let Some((key, _)) = said.iter().find(|(_, said)| *said) {
+        let message = format!("[scenario] contradicts '{key}' of [load]: both say how much arrives; leave one out");
+        return Err(Fault::at(&raw, message));
     }
-
-    fn locate(self, file: &str, text: &str) -> ProfileError {
-        let before = text.get(..self.at).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        ProfileError { file: file.to_owned(), line, column, message: self.message }
-    }
+    raw.into_inner().parse()
 }
 
 fn policy_of(name: &str, raw: RawPolicy) -> Result<Policy, Fault> {
@@ -136,7 +121,7 @@ fn plain(rule: Plain) -> Rule {
     Rule { level: rule.level, quote: rule.quote, demand: () }
 }
 
-fn version(text: &toml::Spanned<String>) -> Result<Version, Fault> {
+fn version(text: &Spanned<String>) -> Result<Version, Fault> {
     Version::ALL.into_iter().find(|version| version.name() == text.get_ref()).ok_or_else(|| {
         let known = Version::ALL.map(Version::name).join(", ");
         Fault::at(text, format!("'{}' is not a version; these are: {known}", text.get_ref()))

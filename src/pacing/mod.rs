@@ -3,8 +3,12 @@
 //! One global schedule serves all workers: worker *w* of *N* takes every arrival whose index is *w* modulo *N*, so that a seed gives the
 //! same arrivals whatever the number of workers, and an arrival that waits needs no memory.
 
+mod shape;
+
 use crate::model::load::Arrivals;
 use crate::units::Rate;
+
+pub use shape::Shape;
 
 /// One arrival: its index in the global schedule, and its time in nanoseconds after the schedule's zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,29 +23,51 @@ pub struct Arrival {
 #[derive(Debug, Clone)]
 pub struct Schedule {
     law: Arrivals,
-    rate: f64,
+    curve: Curve,
     seed: u64,
     stride: u64,
     /// The worker's next arrival.
     head: Arrival,
-    /// The part of a nanosecond that `head.at_ns` leaves out, so that rounding never adds up.
-    fraction: f64,
+}
+
+/// How the rate goes, and how far along it the schedule is.
+#[derive(Debug, Clone)]
+enum Curve {
+    /// The same all the time.
+    Even {
+        /// Arrivals per second.
+        rate: f64,
+        /// The part of a nanosecond that `head.at_ns` leaves out, so that rounding never adds up.
+        fraction: f64,
+    },
+    /// One that changes. A Poisson process at a rate that changes is one at a rate of 1 on a time in which as much is due as has passed (Çinlar,
+    /// *Introduction to Stochastic Processes*, 1975, 4.7).
+    Shaped {
+        shape: Shape,
+        /// The sum of the unit gaps so far.
+        units: f64,
+        /// The shape's piece in which `head` lies.
+        piece: usize,
+    },
 }
 
 impl Schedule {
     /// The share of worker `worker` of `workers` in the schedule that `law`, `rate` and `seed` define. The first arrival of a constant
     /// schedule is at zero; the first of a Poisson one after an exponential gap.
     pub fn new(law: Arrivals, rate: Rate, seed: u64, worker: usize, workers: usize) -> Self {
-        let mut schedule = Self {
-            law,
-            rate: rate.as_per_second(),
-            seed,
-            stride: workers as u64,
-            head: Arrival { index: 0, at_ns: 0 },
-            fraction: 0.0,
-        };
-        if law == Arrivals::Poisson {
-            schedule.add_gap();
+        Self::along(Curve::Even { rate: rate.as_per_second(), fraction: 0.0 }, law, seed, worker, workers)
+    }
+
+    /// The same, where the rate changes as `shape` says. The n-th arrival of a constant schedule, from 0, is at the time by which n are due.
+    pub fn shaped(law: Arrivals, shape: Shape, seed: u64, worker: usize, workers: usize) -> Self {
+        Self::along(Curve::Shaped { shape, units: 0.0, piece: 0 }, law, seed, worker, workers)
+    }
+
+    fn along(curve: Curve, law: Arrivals, seed: u64, worker: usize, workers: usize) -> Self {
+        let mut schedule = Self { law, curve, seed, stride: workers as u64, head: Arrival { index: 0, at_ns: 0 } };
+        match law {
+            Arrivals::Poisson => schedule.add_gap(),
+            Arrivals::Constant => schedule.place(),
         }
         schedule.skip(worker as u64);
         schedule
@@ -63,7 +89,7 @@ impl Schedule {
         match self.law {
             Arrivals::Constant => {
                 self.head.index += steps;
-                self.head.at_ns = (self.head.index as f64 / self.rate * 1e9) as u64;
+                self.place();
             }
             Arrivals::Poisson => {
                 for _ in 0..steps {
@@ -74,16 +100,40 @@ impl Schedule {
         }
     }
 
+    /// Sets the time of a constant schedule's arrival `head.index`.
+    fn place(&mut self) {
+        let index = self.head.index as f64;
+        match &mut self.curve {
+            Curve::Even { rate, .. } => self.head.at_ns = (index / *rate * 1e9) as u64,
+            Curve::Shaped { shape, piece, .. } => self.head.at_ns = whole_ns(shape.due_ns(index, piece)),
+        }
+    }
+
     /// Adds the exponential gap before arrival `head.index`, by inversion: −ln(u) ÷ rate.
     fn add_gap(&mut self) {
         let bits = mix(self.seed ^ mix(self.head.index));
         // 53 random bits, centred in their cell: u lies strictly between 0 and 1.
         let u = ((bits >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
-        let gap = -u.ln() / self.rate * 1e9 + self.fraction;
-        let whole = gap.floor();
-        self.head.at_ns += whole as u64;
-        self.fraction = gap - whole;
+        match &mut self.curve {
+            Curve::Even { rate, fraction } => {
+                let gap = -u.ln() / *rate * 1e9 + *fraction;
+                let whole = gap.floor();
+                self.head.at_ns += whole as u64;
+                *fraction = gap - whole;
+            }
+            Curve::Shaped { shape, units, piece } => {
+                *units -= u.ln();
+                self.head.at_ns = whole_ns(shape.due_ns(*units, piece));
+            }
+        }
     }
+}
+
+/// The longest time that a schedule holds: beyond any run, and small enough to be added to a clock.
+const NEVER_NS: u64 = 1 << 62;
+
+fn whole_ns(due_ns: Option<f64>) -> u64 {
+    due_ns.map_or(NEVER_NS, |ns| (ns as u64).min(NEVER_NS))
 }
 
 /// The index of the first arrival at or after `from_ns` nanoseconds of the schedule that `law`, `rate` and `seed` define. Takes as long as
@@ -104,6 +154,8 @@ pub fn mix(counter: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+#[cfg(test)]
+mod shape_tests;
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

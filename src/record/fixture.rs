@@ -1,6 +1,7 @@
 //! Hand-made documents for tests, with the awkward values that a real run has seldom all at once.
 
 mod audit;
+mod capacity;
 mod suites;
 mod trial;
 
@@ -15,6 +16,7 @@ use crate::model::failure::FailureKind;
 use crate::model::suite::{Group, Suite, TlsVersion};
 
 pub(crate) use audit::audit;
+pub(crate) use capacity::{capacity, no_capacity};
 pub(crate) use suites::{suites, untrusted_suites};
 pub(crate) use trial::{interrupted_trial, trial};
 
@@ -90,6 +92,7 @@ fn plan() -> PlanRecord {
         source_ips: vec![],
         key_log: None,
         crypto: "aws-lc".into(),
+        scenario: None,
     }
 }
 
@@ -124,6 +127,7 @@ fn client() -> ClientCost {
 /// A closed loop in which all went well: valid, TLS 1.3 only.
 pub(crate) fn closed_loop() -> RunDocument {
     RunDocument {
+        storm_recovered_s: None,
         schema: SCHEMA.into(),
         tool: Tool { version: "0.1.0".into(), commit: Some("1ec41a7".into()), crypto: "aws-lc".into() },
         host: host(),

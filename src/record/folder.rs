@@ -1,5 +1,6 @@
 //! The results folder: where a run's files go, whole or not at all, and how a document is read back.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -148,28 +149,46 @@ impl ResultsFolder {
     }
 
     /// Writes files by calling what fills them: all under temporary names, flushed to the disk, and then all renamed, so that no reader
-    /// ever sees half of one, and a disk that is full leaves none of them.
+    /// ever sees half of one, and a disk that is full leaves none of them. A name may have a folder of its own before it, as in `trials/001.json`.
     ///
     /// # Errors
     /// [`FolderError::Io`], where a filler or the disk failed; the files are then as they were before.
     pub fn write_all(&self, files: &[(&str, Filler<'_>)]) -> Result<(), FolderError> {
+        let within: BTreeSet<&Path> = files.iter().filter_map(|(name, _)| Path::new(name).parent()).collect();
+        let within: Vec<PathBuf> = within.into_iter().map(|folder| self.path.join(folder)).collect();
+        let new: Vec<&PathBuf> = within.iter().filter(|folder| !folder.exists()).collect();
+        let written = self.write_into(&within, files);
+        if written.is_err() {
+            // Refused where something is in it: then it stays.
+            new.into_iter().for_each(|folder| drop(fs::remove_dir(folder)));
+        }
+        written
+    }
+
+    fn write_into(&self, within: &[PathBuf], files: &[(&str, Filler<'_>)]) -> Result<(), FolderError> {
+        for folder in within {
+            fs::create_dir_all(folder).map_err(FolderError::io("create", folder))?;
+        }
         let mut complete = Vec::with_capacity(files.len());
         for (name, fill) in files {
             let path = self.path.join(name);
-            let file = self.complete(name, fill).map_err(FolderError::io("write", &path))?;
+            let file = self.complete(&path, fill).map_err(FolderError::io("write", &path))?;
             complete.push((file, path));
         }
         for (file, path) in complete {
             file.persist(&path).map_err(|error| FolderError::io("write", &path)(error.error))?;
         }
-        // The new names are safe only when the folder itself is on the disk.
-        let synced = fs::File::open(&self.path).and_then(|folder| folder.sync_all());
-        synced.map_err(FolderError::io("write to", &self.path))
+        // The new names are safe only when the folders themselves are on the disk.
+        for folder in within {
+            let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
+            synced.map_err(FolderError::io("write to", folder))?;
+        }
+        Ok(())
     }
 
     /// A temporary file with all that `fill` writes, on the disk.
-    fn complete(&self, name: &str, fill: Filler<'_>) -> io::Result<tempfile::NamedTempFile> {
-        let file = self.temporary(name)?;
+    fn complete(&self, path: &Path, fill: Filler<'_>) -> io::Result<tempfile::NamedTempFile> {
+        let file = self.temporary(path)?;
         // By way of the plain file: errors of tempfile's own would name the temporary one.
         let mut out = BufWriter::new(file.as_file());
         fill(&mut out)?;
@@ -179,17 +198,19 @@ impl ResultsFolder {
         Ok(file)
     }
 
-    fn temporary(&self, name: &str) -> io::Result<tempfile::NamedTempFile> {
+    /// A temporary file beside `path`.
+    fn temporary(&self, path: &Path) -> io::Result<tempfile::NamedTempFile> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
         // tempfile's own files are private, and its errors name them; results are ordinary files, as the umask has them.
         tempfile::Builder::new()
             .prefix(&format!(".{name}."))
             .suffix(".tmp")
-            .make_in(&self.path, |path| fs::File::create_new(path))
+            .make_in(path.parent().unwrap_or(&self.path), |path| fs::File::create_new(path))
     }
 
     /// Proves that files can be written here, before a run that would otherwise be lost.
     fn probe(&self) -> Result<(), FolderError> {
-        let written = self.temporary("probe").and_then(|file| file.as_file().write_all(b"probe"));
+        let written = self.temporary(&self.path.join("probe")).and_then(|file| file.as_file().write_all(b"probe"));
         written.map_err(FolderError::io("write to", &self.path))
     }
 
@@ -420,6 +441,20 @@ mod tests {
         assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0, "a result without its tables would look whole");
         folder.write_all(&[("result.json", fine), ("summary.csv", fine)]).unwrap();
         assert_eq!(fs::read_dir(base.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_name_may_have_a_folder_of_its_own() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = ResultsFolder::create(base.path(), false).unwrap();
+        let full: Filler<'_> = &|_| Err(io::Error::from(io::ErrorKind::StorageFull));
+        let fine: Filler<'_> = &|out| out.write_all(b"fine");
+        folder.write_all(&[("trials/001.json", fine), ("trials/002.json", full)]).unwrap_err();
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0, "no empty folder stays");
+        folder.write_all(&[("result.json", fine), ("trials/001.json", fine)]).unwrap();
+        assert_eq!(fs::read(base.path().join("trials/001.json")).unwrap(), b"fine");
+        folder.write_all(&[("trials/001.json", full)]).unwrap_err();
+        assert_eq!(fs::read(base.path().join("trials/001.json")).unwrap(), b"fine");
     }
 
     #[test]

@@ -2,11 +2,15 @@
 //! spreadsheets; a figure that does not exist is `null`, never 0. Nothing here knows the engine.
 
 pub mod audit;
+pub mod capacity;
 pub mod compare;
 pub mod crypto;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod folder;
+pub mod law;
+pub mod plan;
 pub mod run;
+pub mod scenario;
 pub mod suites;
 pub mod trial;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::audit::PolicyCheck;
+use super::scenario::ScenarioRecord;
 use crate::model::failure::FailureKind;
 use crate::model::policy::Standing;
 use crate::model::suite::{Group, Suite, TlsVersion};
@@ -52,6 +53,10 @@ pub struct RunDocument {
     pub server: Option<ServerCost>,
     /// One row for each second of the measure window.
     pub series: Vec<SeriesRow>,
+    /// After a scenario's storm: from its moment until each worker had as many connections open as before; null where that was not seen, or
+    /// there was none.
+    #[serde(default)]
+    pub storm_recovered_s: Option<f64>,
 }
 
 /// The program that measured.
@@ -169,6 +174,9 @@ pub struct PlanRecord {
     pub source_ips: Vec<String>,
     pub key_log: Option<String>,
     pub crypto: String,
+    /// The stages that the load came in; null where there was one rate, or a closed loop. `rate_per_s` is their mean.
+    #[serde(default)]
+    pub scenario: Option<ScenarioRecord>,
 }
 
 /// Whether the figures can be trusted.
@@ -465,4 +473,7 @@ pub struct SeriesRow {
     pub response_p99_ns: Option<u64>,
     /// Longest `dispatch_lag`.
     pub dispatch_lag_max_ns: Option<u64>,
+    /// The scenario's stage in which the second's middle lies; null without a scenario.
+    #[serde(default)]
+    pub stage: Option<String>,
 }

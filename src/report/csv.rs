@@ -220,6 +220,7 @@ fn series_row(document: &RunDocument, second: &SeriesRow) -> Row {
     row.add("response_p99_ns", whole(second.response_p99_ns));
     row.add("dispatch_lag_max_ns", whole(second.dispatch_lag_max_ns));
     row.add("insecure", truth(document.plan.insecure));
+    row.add("stage", text(second.stage.as_deref().unwrap_or_default()));
     row
 }
 

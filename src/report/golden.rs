@@ -4,13 +4,16 @@
 use std::io;
 use std::path::Path;
 
-use super::{audit, compare, crypto, csv, suites, text, trial};
+use super::{audit, capacity, compare, crypto, csv, plan, suites, text, trial};
 use crate::experiment::compare::fixture as compared;
+use crate::experiment::plan::fixture as planned;
 use crate::record;
 use crate::record::audit::AuditDocument;
-use crate::record::compare::CompareDocument;
+use crate::record::capacity::CapacityDocument;
+use crate::record::compare::{CompareDocument, Comparer};
 use crate::record::crypto::CryptoDocument;
 use crate::record::fixture;
+use crate::record::plan::PlanDocument;
 use crate::record::run::RunDocument;
 use crate::record::suites::SuitesDocument;
 
@@ -61,6 +64,22 @@ fn each_format_of_an_audit_is_as_it_was() {
 }
 
 #[test]
+fn each_format_of_a_search_for_capacity_is_as_it_was() {
+    let json: Render<CapacityDocument> = |document, out| {
+        serde_json::to_writer_pretty(&mut *out, document)?;
+        out.write_all(b"\n")
+    };
+    let formats = [("result.json", json), ("summary.txt", capacity::text), ("capacity.csv", capacity::csv)];
+    for (folder, document) in [("capacity", fixture::capacity()), ("capacity-none", fixture::no_capacity())] {
+        let mut text = Vec::new();
+        capacity::text(&document, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        hold(folder, &document, &formats);
+    }
+}
+
+#[test]
 fn each_format_of_crypto_is_as_it_was() {
     let json: Render<CryptoDocument> = |document, out| {
         serde_json::to_writer_pretty(&mut *out, document)?;
@@ -90,6 +109,24 @@ fn each_format_of_a_comparison_is_as_it_was() {
 fn the_text_of_the_trial_is_as_it_was() {
     hold("trial", &fixture::trial(), &[("summary.txt", trial::text)]);
     hold("trial-interrupted", &fixture::interrupted_trial(), &[("summary.txt", trial::text)]);
+}
+
+#[test]
+fn each_format_of_a_plan_is_as_it_was() {
+    let json: Render<PlanDocument> = |document, out| {
+        serde_json::to_writer_pretty(&mut *out, document)?;
+        out.write_all(b"\n")
+    };
+    let formats = [("result.json", json), ("summary.txt", plan::text), ("plan.csv", plan::csv)];
+    for (folder, mut document) in planned::all() {
+        // The program that is tested has another commit each day.
+        document.tool = Comparer { version: "0.1.0".into(), commit: Some("1ec41a7".into()) };
+        let mut text = Vec::new();
+        plan::text(&document, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        hold(folder, &document, &formats);
+    }
 }
 
 /// Holds what each of `formats` makes of `document` against the file of that name in `folder`.

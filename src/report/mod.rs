@@ -4,6 +4,7 @@
 //! renders again without a rerun. Where a figure is only a bound, or does not exist, every format says so.
 
 pub mod audit;
+pub mod capacity;
 pub mod compare;
 pub mod crypto;
 pub mod csv;
@@ -11,7 +12,10 @@ pub mod csv;
 mod golden;
 mod headline;
 mod latency;
+mod law;
 pub(crate) mod layout;
+pub mod plan;
+mod stages;
 pub mod suites;
 pub mod text;
 pub mod trial;

@@ -7,6 +7,7 @@ use std::io;
 use super::headline::{self, share_text};
 use super::latency;
 use super::layout::{Page, solid};
+use super::stages;
 use crate::model::failure::FailureKind;
 use crate::model::policy::Standing;
 use crate::record::audit::PolicyCheck;
@@ -35,6 +36,7 @@ pub fn run(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<()> {
     counts(&mut page, document);
     throughput(&mut page, document);
     page.gap();
+    stages::write(&mut page, document);
     latency::write(&mut page, document);
     page.gap();
     client(&mut page, &document.client);
@@ -109,7 +111,9 @@ fn verdict(page: &mut Page, document: &RunDocument) {
 pub(super) fn policy(page: &mut Page, check: Option<&PolicyCheck>) {
     if let Some(check) = check {
         let outcome = check.outcome.name().to_uppercase();
-        page.line("policy", &format!("{} ({}): {outcome}: {}", check.name, check.version, check.verdict));
+        let text =
+            format!("{} ({}): {outcome} by the audit's short form: {}", check.name, check.version, check.verdict);
+        page.line("policy", &text);
     }
 }
 
@@ -185,7 +189,11 @@ fn load(page: &mut Page, document: &RunDocument) {
         Some(rate) => {
             let seed = plan.seed.map(|seed| format!(" (seed {seed})")).unwrap_or_default();
             let arrivals = plan.arrivals.as_deref().unwrap_or("scheduled");
-            let rate = solid(&format!("{} {}/s", units::decimal(rate), plan.unit));
+            let mut rate = solid(&format!("{} {}/s", units::decimal(rate), plan.unit));
+            if let Some(scenario) = &plan.scenario {
+                let stages = plural(scenario.stages.len() as u64, "stage");
+                rate = format!("scenario {} in {stages}, {rate} on average", solid(&scenario.name));
+            }
             vec![
                 format!("{} loop: {rate}, {arrivals}{seed}", plan.loop_kind),
                 match plan.unit.as_str() {

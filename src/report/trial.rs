@@ -42,7 +42,7 @@ pub fn text(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()>
     page.line("next", "shakedown run https://… loads an endpoint of yours and says how long its users wait");
     page.line("", "shakedown audit https://… --profile push-provisioning holds it against a policy");
     page.line("", "shakedown suites https://… compares the suites there, with more rounds and response times");
-    page.line("", "shakedown crypto measures public keys, handshakes and several threads too, and takes a minute");
+    page.line("", "shakedown crypto measures public keys, handshakes and several threads too, and takes two minutes");
     page.line("", "shakedown serve is this endpoint alone; docs/measurement.md says what each figure means");
     out.write_all(page.finish().as_bytes())
 }

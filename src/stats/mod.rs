@@ -4,12 +4,15 @@
 pub mod batches;
 pub mod compare;
 pub mod interval;
+pub mod judge;
 pub mod means;
 pub mod order;
 pub mod recorder;
 pub mod rounds;
+pub mod search;
 pub mod steady;
 pub mod summary;
+pub mod usl;
 
 #[cfg(test)]
 mod compare_simulation;

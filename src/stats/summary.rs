@@ -66,7 +66,7 @@ impl Summary {
             mean_ns: recorder.mean_ns(),
             max_ns: recorder.max_ns(),
             stddev_ns: recorder.stddev_ns(),
-            quantiles: quantiles(recorder, batches),
+            quantiles: estimates(recorder, batches, &QUANTILES),
         })
     }
 
@@ -76,14 +76,26 @@ impl Summary {
     }
 }
 
-fn quantiles(recorder: &Recorder, batches: &Batches) -> Vec<QuantileEstimate> {
+/// The estimates of those of [`QUANTILES`] and of `q` itself, in ascending order: what is seen at one of them widens the intervals of those above.
+/// Empty if nothing was recorded.
+pub fn estimates_with(recorder: &Recorder, batches: &Batches, q: f64) -> Vec<QuantileEstimate> {
+    let mut levels = QUANTILES.to_vec();
+    if !levels.contains(&q) {
+        levels.push(q);
+        levels.sort_by(f64::total_cmp);
+    }
+    if recorder.is_empty() { Vec::new() } else { estimates(recorder, batches, &levels) }
+}
+
+/// The estimates of the quantiles `levels`, which must ascend.
+fn estimates(recorder: &Recorder, batches: &Batches, levels: &[f64]) -> Vec<QuantileEstimate> {
     let all = recorder.combined();
     let total = all.len() as f64;
     let shortest = [recorder.min_ns(), recorder.min_censored_ns()].into_iter().flatten().min().unwrap_or(0);
     let longest = recorder.max_ns().max(recorder.max_censored_ns()).unwrap_or(u64::MAX);
     let read = |level: f64| all.value_at_quantile(level).min(longest);
     // 1 − 0.99 is a little more or less than 0.01 in binary; 1000 times must be enough for p99.
-    let given = QUANTILES.into_iter().filter(|q| total * (1.0 - q) >= MIN_BEYOND - 1e-6);
+    let given = levels.iter().copied().filter(|q| total * (1.0 - q) >= MIN_BEYOND - 1e-6);
     let estimates: Vec<_> = given.map(|q| (q, read(q))).collect();
     let intervals = level_intervals(batches, &estimates);
     let estimate = |(i, q): (usize, f64)| {
@@ -101,7 +113,7 @@ fn quantiles(recorder: &Recorder, batches: &Batches) -> Vec<QuantileEstimate> {
             at_least: ns.is_some_and(is_cut),
         }
     };
-    QUANTILES.into_iter().enumerate().map(estimate).collect()
+    levels.iter().copied().enumerate().map(estimate).collect()
 }
 
 /// The ends in nanoseconds of an interval of levels: the lower end of the one's bucket, the upper end of the other's.

@@ -9,6 +9,7 @@ mod common;
 mod haproxy;
 mod hello;
 mod hiding;
+mod labels;
 mod misbehaviour;
 mod names;
 mod nginx;

@@ -19,13 +19,13 @@ use super::world::{HOST, World, issue};
 const LEAF: u64 = 0x1234_5678;
 const MIDDLE: u64 = 0x2345_6789;
 
-const GOOD: &[FindingOutcome] = &[FindingOutcome::Pass, FindingOutcome::Warn];
+const GOOD: &[FindingOutcome] = &[FindingOutcome::Pass];
 const UNASKED: &[FindingOutcome] = &[FindingOutcome::NotAsked];
 const UNTOLD: &[FindingOutcome] = &[FindingOutcome::Inconclusive];
 const REVOKED: &[FindingOutcome] = &[FindingOutcome::Fail];
 const REVOKED_OR_UNTOLD: &[FindingOutcome] = &[FindingOutcome::Fail, FindingOutcome::Inconclusive];
-/// One certificate is good and nothing is known of the other: kept, if the reader is told.
-const HALF: &[FindingOutcome] = &[FindingOutcome::Warn, FindingOutcome::NotAsked, FindingOutcome::Inconclusive];
+/// One certificate is good and nothing is known of the other: the verdict's line names it.
+const HALF: &[FindingOutcome] = UNASKED;
 /// What is there says nothing of this certificate: it may be the same as if nothing were there, but it is no answer.
 const NO_ANSWER: &[FindingOutcome] = &[FindingOutcome::NotAsked, FindingOutcome::Inconclusive];
 

@@ -157,7 +157,7 @@ fn format_of(name: &str) -> &str {
 fn every_csv_opens_with_its_columns_and_numbers_as_numbers() {
     let folder = TempDir::new().unwrap();
     let names = copy_golden(folder.path());
-    for format in ["summary", "series", "quantiles", "suites", "crypto", "compare", "audit"] {
+    for format in ["summary", "series", "quantiles", "suites", "crypto", "compare", "audit", "capacity", "plan"] {
         assert!(names.iter().any(|name| format_of(name) == format), "no golden file of {format}");
     }
     open_all(folder.path(), &names);

@@ -414,8 +414,8 @@ fn revocation(inspection: &Inspection) -> Fared {
     }
     match (good.is_empty(), unasked.is_empty()) {
         (false, true) => fared(FindingOutcome::Pass, text),
-        (false, false) => fared(FindingOutcome::Warn, text),
-        (true, false) => Fared { outcome: FindingOutcome::NotAsked, observed: text, remedies: remedy::stapling() },
+        // Of a part as of the whole: the verdict's line has to name what nobody knows.
+        (_, false) => Fared { outcome: FindingOutcome::NotAsked, observed: text, remedies: remedy::stapling() },
         (true, true) => fared(FindingOutcome::NotAsked, "a self-signed certificate: no authority could revoke it"),
     }
 }

@@ -3,6 +3,7 @@
 use crate::model::policy::{Policy, Standing};
 use crate::model::suite::Suite;
 use crate::record::audit::{AuditDocument, AuditOutcome, PolicyCheck};
+use crate::record::capacity::CapacityDocument;
 use crate::record::run::{Remark, RunDocument};
 use crate::record::suites::SuitesDocument;
 
@@ -16,6 +17,18 @@ pub fn check(audit: &AuditDocument) -> PolicyCheck {
     }
 }
 
+/// Labels a search for capacity and each of its runs, as [`run`] does.
+pub fn capacity(document: &mut CapacityDocument, runs: &mut [RunDocument], policy: &Policy, check: PolicyCheck) {
+    for each in runs.iter_mut() {
+        run(each, policy, check.clone());
+    }
+    let rows = runs.iter().flat_map(|run| &run.negotiated);
+    let outside = rows.filter(|row| row.standing == Some(Standing::Outside)).map(|row| row.count).sum();
+    document.warnings.extend(not_met(&check));
+    document.warnings.extend(used_outside(outside, policy));
+    document.policy = Some(check);
+}
+
 /// Labels a run: each suite that was negotiated, and a warning where the policy is not met or one of them is outside.
 pub fn run(document: &mut RunDocument, policy: &Policy, check: PolicyCheck) {
     let mut outside = 0;
@@ -25,13 +38,7 @@ pub fn run(document: &mut RunDocument, policy: &Policy, check: PolicyCheck) {
         outside += if standing == Standing::Outside { row.count } else { 0 };
     }
     document.verdict.warnings.extend(not_met(&check));
-    if outside > 0 {
-        let text = format!(
-            "{outside} handshakes used a suite that {} does not allow: their figures will not hold after it is gone",
-            policy.name
-        );
-        document.verdict.warnings.push(Remark { code: "outside_policy".to_owned(), text });
-    }
+    document.verdict.warnings.extend(used_outside(outside, policy));
     document.policy = Some(check);
 }
 
@@ -52,6 +59,14 @@ pub fn suites(document: &mut SuitesDocument, policy: &Policy, check: PolicyCheck
         document.warnings.push(Remark { code: "outside_policy".to_owned(), text });
     }
     document.policy = Some(check);
+}
+
+fn used_outside(handshakes: u64, policy: &Policy) -> Option<Remark> {
+    let text = format!(
+        "{handshakes} handshakes used a suite that {} does not allow: their figures will not hold after it is gone",
+        policy.name
+    );
+    (handshakes > 0).then(|| Remark { code: "outside_policy".to_owned(), text })
 }
 
 fn not_met(check: &PolicyCheck) -> Option<Remark> {
@@ -111,5 +126,21 @@ mod tests {
         }
         let codes: Vec<_> = document.warnings.iter().map(|warning| warning.code.as_str()).collect();
         assert!(codes.ends_with(&["policy", "outside_policy"]), "{codes:?}");
+    }
+
+    #[test]
+    fn a_search_for_capacity_tells_what_its_trials_used() {
+        let strict = bundled_text("push-provisioning").unwrap().replace("tls13 = \"permit\"", "tls13 = \"strict\"");
+        let mut document = fixture::capacity();
+        let before = document.warnings.len();
+        let mut runs = [fixture::open_loop(), fixture::open_loop()];
+        let outside = |run: &RunDocument| -> u64 {
+            run.negotiated.iter().filter(|row| row.suite.key_type().is_none()).map(|row| row.count).sum()
+        };
+        let expected = outside(&runs[0]) * 2;
+        capacity(&mut document, &mut runs, &policy(&strict), checked(AuditOutcome::Pass));
+        assert!(expected > 0 && runs.iter().all(|run| run.policy.is_some()));
+        assert_eq!(document.warnings.len(), before + 1);
+        assert!(document.warnings[before].text.starts_with(&format!("{expected} handshakes")));
     }
 }

@@ -323,7 +323,8 @@ fn warnings(plan: &AuditPlan, names: &Names) -> Vec<Remark> {
         warnings.push(remark("wildcards", text));
     }
     if plan.depth == Depth::Short {
-        let text = "the short form: neither the names in the certificates nor groups and extensions were asked for";
+        let text =
+            "the short form: neither under the names in the certificates nor for groups and extensions was it asked";
         warnings.push(remark("short", text.to_owned()));
     }
     warnings

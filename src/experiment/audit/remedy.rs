@@ -103,7 +103,11 @@ pub(super) fn stapling() -> Vec<Remedy> {
     vec![
         advice("give the authorities' revocation lists with --crl FILE"),
         line(NGINX, "ssl_stapling on; ssl_stapling_verify on;".to_owned()),
-        line(APACHE, "SSLUseStapling on".to_owned()),
+        line(
+            APACHE,
+            "SSLUseStapling on   # and outside of any <VirtualHost>: SSLStaplingCache shmcb:logs/stapling(32768)"
+                .to_owned(),
+        ),
         line(HAPROXY, "ocsp-update on   # from haproxy 2.8 on, in the crt-list or as a bind option".to_owned()),
     ]
 }

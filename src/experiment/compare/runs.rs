@@ -143,9 +143,10 @@ fn whole_seconds(document: &RunDocument) -> Vec<&SeriesRow> {
     document.series.iter().enumerate().filter(whole).map(|(_, second)| second).collect()
 }
 
-/// The interval of a rate, from how it varied from second to second. None for a run that drifted: it has no one rate.
+/// The interval of a rate, from how it varied from second to second. None for a run that drifted, or was made in stages: it has no one rate.
 fn rate_interval(document: &RunDocument, rate: f64, of: fn(&SeriesRow) -> u64) -> Option<(f64, f64)> {
-    if document.verdict.warnings.iter().any(|warning| warning.code == "non_stationary") {
+    let drifted = document.verdict.warnings.iter().any(|warning| warning.code == "non_stationary");
+    if drifted || document.plan.scenario.is_some() {
         return None;
     }
     let seconds: Vec<f64> = whole_seconds(document).into_iter().map(|second| of(second) as f64).collect();

@@ -8,6 +8,7 @@ use super::*;
 use crate::record::compare::{Outcome, Row, Verdict, VersusReference, Why};
 use crate::record::fixture;
 use crate::record::run::{Remark, SeriesRow};
+use crate::record::scenario::ScenarioRecord;
 use crate::record::suites::TrustVerdict;
 
 fn how(tolerance: f64, anyway: bool) -> How {
@@ -151,6 +152,10 @@ fn a_second_that_was_cut_short_and_a_run_that_drifts_say_nothing_of_a_rate() {
     let mut cut = run();
     cut.series.push(SeriesRow { t_s: 30.25, requests: 7, ..SeriesRow::default() });
     assert!(whole.is_some() && interval(cut) == whole);
+    let mut staged = run();
+    staged.plan.scenario = Some(ScenarioRecord { name: "x".into(), stages: vec![], storm: None });
+    let same = runs(vec![staged.clone(), RunDocument { started_at: String::new(), ..staged }], 0.05);
+    assert_eq!(row(&same, "requests_per_s").figures[1].unwrap().low, None);
     let mut drifting = run();
     let drift = Remark { code: "non_stationary".into(), text: "completions drift".into() };
     drifting.verdict.warnings.push(drift);
@@ -266,6 +271,7 @@ fn every_setting_of_a_plan_is_compared() {
             {
                 7.into()
             }
+            serde_json::Value::Null if setting == "scenario" => serde_json::json!({ "name": "another", "stages": [] }),
             serde_json::Value::Null => "another".into(),
             serde_json::Value::Bool(value) => (!value).into(),
             serde_json::Value::Number(value) if value.is_u64() => (value.as_u64().unwrap() + 1).into(),
@@ -283,7 +289,8 @@ fn every_setting_of_a_plan_is_compared() {
         let refused = try_runs(vec![run(), changed(setting)], how(0.05, false));
         assert_eq!(refused.is_err(), setting != "seed", "{setting}");
         if let Err(error) = refused {
-            assert!(error.to_string().contains(&format!("alike: {setting} is ")), "{error}");
+            let named = if setting == "scenario" { "scenario.name" } else { setting };
+            assert!(error.to_string().contains(&format!("alike: {named} is ")), "{error}");
         }
     }
 }

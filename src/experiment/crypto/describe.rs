@@ -1,5 +1,7 @@
 //! From measurements to the plain data of the document.
 
+use std::collections::BTreeMap;
+
 use super::measure::Measured;
 use super::plan::{Arm, CryptoPlan};
 use crate::bench::lane::WORKING_SET;
@@ -64,24 +66,21 @@ pub(super) fn openssl(plan: &CryptoPlan, measured: &Measured) -> OpenSslRecord {
 
 /// What the budget was too short for, and which one suffices.
 fn left_out(plan: &CryptoPlan) -> Option<String> {
-    let mut records: Vec<(usize, Vec<String>)> = Vec::new();
+    let mut records: BTreeMap<usize, usize> = BTreeMap::new();
     let mut what = Vec::new();
     for speed in &plan.left_out {
         match *speed {
-            Speed::Cipher { record_bytes, threads, .. } => {
-                let size = units::record_size(record_bytes as u64);
-                match records.iter_mut().find(|(known, _)| *known == threads) {
-                    Some((_, sizes)) if sizes.contains(&size) => {}
-                    Some((_, sizes)) => sizes.push(size),
-                    None => records.push((threads, vec![size])),
-                }
-            }
+            Speed::Cipher { threads, .. } => *records.entry(threads).or_default() += 1,
             Speed::PublicKey(algorithm) => what.push(algorithm.name().to_owned()),
         }
     }
-    what.extend(records.into_iter().map(|(threads, sizes)| {
+    what.extend(records.into_iter().map(|(threads, left)| {
         let by = if threads == 1 { "one thread".to_owned() } else { format!("{threads} threads") };
-        format!("records of {} by {by}", sizes.join(", "))
+        let is_kept = |speed: &&Speed| matches!(speed, Speed::Cipher { threads: of, .. } if *of == threads);
+        match plan.speeds.iter().filter(is_kept).count() {
+            0 => format!("records by {by}"),
+            kept => format!("{left} of {} runs with records by {by}", left + kept),
+        }
     }));
     let (budget, enough) = (plan.budget?, plan.budget_for_all());
     (!what.is_empty()).then(|| {

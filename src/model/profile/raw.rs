@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::sections::{RawComparison, RawLoad};
+use super::sections::{RawComparison, RawLoad, RawObjectives};
 use crate::model::policy::{Level, Tls13Suites};
+use crate::model::scenario::RawScenario;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -12,6 +13,8 @@ pub(super) struct RawProfile {
     pub(super) profile: RawHead,
     pub(super) policy: Option<RawPolicy>,
     pub(super) load: Option<RawLoad>,
+    pub(super) scenario: Option<Spanned<RawScenario>>,
+    pub(super) slo: Option<RawObjectives>,
     pub(super) suites: Option<RawComparison>,
 }
 

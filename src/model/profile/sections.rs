@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Fault;
 use crate::model::load::{Arrivals, LoadChoice, Unit};
+use crate::model::slo::Slo;
 use crate::model::suite::Suite;
 use crate::model::suites::WorkloadKind;
+use crate::model::toml_error::Fault;
 use crate::units::{ByteCount, parse_duration};
 
 /// What a profile says of a comparison of suites; `None` where it says nothing.
@@ -90,6 +91,19 @@ impl RawLoad {
             spin: time(self.spin)?,
             ..LoadChoice::default()
         })
+    }
+}
+
+/// `[slo]`: the objectives of `capacity`.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawObjectives {
+    objectives: Option<Vec<Spanned<Scalar>>>,
+}
+
+impl RawObjectives {
+    pub(super) fn read(self) -> Result<Vec<Slo>, Fault> {
+        Ok(several(self.objectives)?.unwrap_or_default())
     }
 }
 

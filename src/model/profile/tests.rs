@@ -111,3 +111,35 @@ fn a_profile_may_carry_a_load_and_a_comparison() {
         assert!(error.starts_with(&at(&changed, at_text)) && error.contains(word), "{error}");
     }
 }
+
+#[test]
+fn stages_and_objectives_are_read_and_contradict_nothing() {
+    let stages =
+        "[scenario]\nname = \"launch\"\n[[scenario.stage]]\nkind = \"hold\"\nrate = \"200/s\"\nfor = \"10s\"\n";
+    let text = format!("{GOOD}\n{stages}[slo]\nobjectives = [\"response p99 < 50ms\", \"errors < 0.1%\"]\n");
+    let profile = Profile::parse("p", &text).unwrap();
+    let objectives: Vec<_> = profile.slo.iter().map(ToString::to_string).collect();
+    assert_eq!(objectives, ["response p99 < 50ms", "errors < 0.1%"]);
+    assert_eq!(profile.load.scenario.unwrap().length().as_secs(), 10);
+
+    let wrong = text.replace("p99 < 50ms", "p99 < fast");
+    assert!(error(&wrong).starts_with(&at(&wrong, "\"response p99 < fast\"")), "{}", error(&wrong));
+    let both = format!("{text}[load]\nduration = \"30s\"\n");
+    let told = error(&both);
+    assert!(told.starts_with(&at(&both, "[scenario]")) && told.contains("contradicts 'duration' of [load]"), "{told}");
+}
+
+#[test]
+fn what_the_template_has_in_comments_is_right_too() {
+    let template = bundled_text("template").unwrap();
+    let (policy, sections) = template.split_once("# What follows is no policy").unwrap();
+    let uncommented = |line: &str| line.strip_prefix("# ").unwrap_or(line).to_owned() + "\n";
+    let lines = sections.lines().skip(2).map(uncommented);
+    // The load's amount contradicts the scenario: one or the other is in a profile.
+    let text: String =
+        lines.filter(|line| !line.starts_with("rate = \"2000/s\"  ") && !line.starts_with("duration")).collect();
+    let profile = Profile::parse("p", &format!("{policy}\n{text}")).unwrap();
+    assert!(profile.load.scenario.is_some() && profile.load.connections.is_some());
+    assert_eq!(profile.slo.len(), 2);
+    assert_eq!(profile.suites.workloads.unwrap().len(), 2);
+}

@@ -1,0 +1,28 @@
+//! The Universal Scalability Law over the trials of a search for capacity.
+
+use crate::record::capacity::TrialRecord;
+use crate::record::law::{Law, LawFit, LawPoint};
+use crate::stats::usl::{Point, Usl};
+
+/// The law over those trials that are valid, not of an overload, in which nothing is in balance, and not limited by the generator.
+pub(super) fn over(trials: &[TrialRecord]) -> Law {
+    let usable = trials
+        .iter()
+        .filter(|trial| trial.valid && !trial.overloaded && !trial.client_limited && trial.achieved_per_s > 0.0);
+    let points: Vec<Point> = usable
+        .filter_map(|trial| Some(Point { concurrency: trial.in_flight_mean?, throughput: trial.achieved_per_s }))
+        .filter(|point| point.concurrency > 0.0)
+        .collect();
+    let fitted = Usl::fit(&points);
+    let residual = |place: usize| fitted.as_ref().ok().map(|law| law.residuals[place]);
+    let of_trial = |(place, point): (usize, &Point)| LawPoint {
+        concurrency: point.concurrency,
+        throughput_per_s: point.throughput,
+        residual: residual(place),
+    };
+    Law {
+        points: points.iter().enumerate().map(of_trial).collect(),
+        fit: fitted.as_ref().ok().map(LawFit::from),
+        refused: fitted.as_ref().err().map(ToString::to_string),
+    }
+}
