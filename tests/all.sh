@@ -9,7 +9,7 @@ export PATH="$PATH:/usr/sbin:/sbin"
 export CI="${CI:-1}"
 
 tests/install-missing.sh nginx:nginx haproxy:haproxy openssl:openssl curl:curl taskset:util-linux unshare:util-linux \
-    prlimit:util-linux script:bsdutils ip:iproute2 mount:mount sslscan:sslscan testssl:testssl.sh \
+    prlimit:util-linux script:bsdutils ip:iproute2 mount:mount sslscan:sslscan chromium:chromium testssl:testssl.sh \
     c++:g++ soffice:libreoffice-calc-nogui
 
 echo "== formatting"

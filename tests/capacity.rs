@@ -116,7 +116,7 @@ fn a_range_that_is_carried_is_a_lower_bound_and_all_of_it_is_kept() {
         }
         assert!(ended.stdout.contains("≥ 400 requests/s, the highest tried"), "{}", ended.stdout);
         assert_eq!(found["schema"], "shakedown.capacity/1");
-        assert_eq!(names_in(&out), ["capacity.csv", "result.json", "trials"]);
+        assert_eq!(names_in(&out), ["capacity.csv", "report.html", "result.json", "trials"]);
         assert_eq!(names_in(&out.join("trials")).len(), trials.len());
         for (number, trial) in (1..).zip(trials) {
             let run = document(&out.join(format!("trials/{number:03}.json")));

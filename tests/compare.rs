@@ -158,7 +158,7 @@ fn a_comparison_leaves_a_document_that_renders_again() {
     let Ended { code, stdout, stderr } = compare(&folder, &["run.json", "slow.json", "--out", "out"]);
     assert_eq!((code, stderr.as_str()), (Some(1), ""));
     assert!(stdout.starts_with("REGRESSION") && stdout.ends_with("written to out\n"), "{stdout}");
-    assert_eq!(names_in(&folder.path().join("out")), ["compare.csv", "result.json"]);
+    assert_eq!(names_in(&folder.path().join("out")), ["compare.csv", "report.html", "result.json"]);
     let report = |format: &str| {
         let ended = binary().current_dir(folder.path()).args(["report", "out", "--format", format]).output().unwrap();
         (ended.status.code(), String::from_utf8(ended.stdout).unwrap())

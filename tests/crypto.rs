@@ -45,7 +45,7 @@ fn a_run_leaves_figures_that_agree_with_each_other() {
     let threads = format!("1,{cores}");
     let document =
         measured(&out, &[&FAST[..], &["--provider", "ring,aws-lc", "--threads", &threads, "--seed", "5"]].concat());
-    assert_eq!(names_in(&out), ["crypto.csv", "result.json"]);
+    assert_eq!(names_in(&out), ["crypto.csv", "report.html", "result.json"]);
     assert_eq!((document.schema.as_str(), document.plan.seed, document.interrupted), (SCHEMA, 5, false));
     assert_eq!(document.aead.len(), 2 * 4 * 2 * 5 * if cores > 1 { 2 } else { 1 });
     // The rate is that of all threads together, the time that of one.

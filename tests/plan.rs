@@ -44,7 +44,7 @@ fn a_plan_is_printed_kept_and_rendered_again() {
         "{}",
         ended.stdout
     );
-    assert_eq!(names_in(&folder.path().join("out")), ["plan.csv", "result.json"]);
+    assert_eq!(names_in(&folder.path().join("out")), ["plan.csv", "report.html", "result.json"]);
     let document: Value = serde_json::from_slice(&fs::read(folder.path().join("out/result.json")).unwrap()).unwrap();
     assert_eq!(document["schema"], "shakedown.plan/1");
     // 200 000 ÷ (81 920 × 0.98) = 2.49, ÷ 0.7 = 3.56: 4, and one to spare.

@@ -20,7 +20,7 @@ fn every_suite_is_compared_and_the_cryptography_measured() {
     let Output { status, stdout, stderr } = binary().arg("--out").arg(&out).output().unwrap();
     let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
     assert_eq!((status.code(), stderr.as_str()), (Some(0), ""), "{stdout}");
-    assert_eq!(names_in(&out), ["audit.csv", "crypto.csv", "result.json", "suites.csv"]);
+    assert_eq!(names_in(&out), ["audit.csv", "crypto.csv", "report.html", "result.json", "suites.csv"]);
     let document: TrialDocument = serde_json::from_slice(&std::fs::read(out.join("result.json")).unwrap()).unwrap();
     assert_eq!((document.schema.as_str(), document.interrupted), (SCHEMA, false));
 

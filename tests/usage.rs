@@ -115,7 +115,7 @@ fn every_command_refuses_in_one_line() {
         (&["run", URL, "--rate", "--method", "GET"], 2, &["--rate needs a value, and --method is none"]),
         (&["report"], 2, &["<DOC> is missing"]),
         (&["report", "missing"], 4, &["cannot read missing: No such file"]),
-        (&["report", "/", "--format", "xml"], 2, &["--format 'xml'", "text, csv, csv-series or csv-quantiles"]),
+        (&["report", "/", "--format", "xml"], 2, &["--format 'xml'", "text, csv, html, csv-series or csv-quantiles"]),
         (&["serve", "--threads", "0"], 2, &["--threads '0'", "from 1 on"]),
         (&["serve", "--threads", "2000"], 2, &["--threads 2000", "between 1 and 1024"]),
         (&["serve", "--listen", "here"], 2, &["--listen 'here'", "127.0.0.1:8443"]),
@@ -316,7 +316,7 @@ fn a_run_leaves_its_document_and_its_tables() {
     assert_eq!((document.counts.attempted, document.counts.succeeded, server.seen()), (50, 50, 50));
     assert_eq!(document.tool.commit.as_deref(), option_env!("SHAKEDOWN_COMMIT"));
     assert_silent_if_valid(ended.code, &ended.stderr);
-    assert_eq!(names_in(&ended.out()), ["quantiles.csv", "result.json", "series.csv", "summary.csv"]);
+    assert_eq!(names_in(&ended.out()), ["quantiles.csv", "report.html", "result.json", "series.csv", "summary.csv"]);
     for (name, columns, least) in [
         ("summary.csv", &["service_p99_ns", "requests_per_s", "succeeded"][..], 1),
         ("quantiles.csv", &["ns", "low_ns", "high_ns"], 7),

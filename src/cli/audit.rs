@@ -160,6 +160,7 @@ fn audit_and_write(args: &AuditArgs, plan: &AuditPlan, folder: &ResultsFolder) -
     let written = folder.write_all(&[
         (DOCUMENT, &|out| output::json(&document, out)),
         ("audit.csv", &|out| report::audit::csv(&document, out)),
+        (report::html::FILE, &|out| report::html::audit(&document, out)),
     ]);
     written.map_err(|error| output::not_written(&error, args.output.json, &document))?;
     Ok(document)

@@ -194,10 +194,12 @@ fn write(folder: &ResultsFolder, found: &Found) -> Result<(), FolderError> {
     let document = &found.document;
     let json = |out: &mut dyn io::Write| output::json(document, out);
     let csv = |out: &mut dyn io::Write| report::capacity::csv(document, out);
+    let page = |out: &mut dyn io::Write| report::html::capacity(document, out);
     let fill = |run| move |out: &mut dyn io::Write| output::json(run, out);
     let numbered = (1..).zip(&found.runs);
     let trials: Vec<_> = numbered.map(|(number, run)| (format!("trials/{number:03}.json"), fill(run))).collect();
-    let mut files: Vec<(&str, Filler<'_>)> = vec![(DOCUMENT, &json), ("capacity.csv", &csv)];
+    let mut files: Vec<(&str, Filler<'_>)> =
+        vec![(DOCUMENT, &json), ("capacity.csv", &csv), (report::html::FILE, &page)];
     files.extend(trials.iter().map(|(name, fill)| (name.as_str(), fill as Filler<'_>)));
     folder.write_all(&files)
 }

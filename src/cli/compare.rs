@@ -81,6 +81,7 @@ fn write(folder: &ResultsFolder, document: &CompareDocument) -> Result<(), Folde
     folder.write_all(&[
         (DOCUMENT, &|out| output::json(document, out)),
         ("compare.csv", &|out| report::compare::csv(document, out)),
+        (report::html::FILE, &|out| report::html::compare(document, out)),
     ])
 }
 

@@ -118,6 +118,7 @@ fn write(folder: &ResultsFolder, document: &CryptoDocument) -> Result<(), Folder
     folder.write_all(&[
         (DOCUMENT, &|out| output::json(document, out)),
         ("crypto.csv", &|out| report::crypto::csv(document, out)),
+        (report::html::FILE, &|out| report::html::crypto(document, out)),
     ])
 }
 

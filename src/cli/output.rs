@@ -41,13 +41,14 @@ fn unusable(error: &FolderError) -> Failed {
     }
 }
 
-/// Writes a run's document and its CSV files.
+/// Writes a run's document, its page and its CSV files.
 pub(super) fn write_run(folder: &ResultsFolder, document: &RunDocument) -> Result<(), FolderError> {
     folder.write_all(&[
         (DOCUMENT, &|out| json(document, out)),
         ("summary.csv", &|out| report::csv::summary(document, out)),
         ("series.csv", &|out| report::csv::series(document, out)),
         ("quantiles.csv", &|out| report::csv::quantiles(document, out)),
+        (report::html::FILE, &|out| report::html::run(document, out)),
     ])
 }
 

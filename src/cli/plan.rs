@@ -135,5 +135,6 @@ fn write(folder: &ResultsFolder, document: &PlanDocument) -> Result<(), FolderEr
     folder.write_all(&[
         (DOCUMENT, &|out| output::json(document, out)),
         ("plan.csv", &|out| report::plan::csv(document, out)),
+        (report::html::FILE, &|out| report::html::plan(document, out)),
     ])
 }

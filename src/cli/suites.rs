@@ -214,6 +214,7 @@ fn compare_and_write(
     let written = folder.write_all(&[
         (DOCUMENT, &|out| output::json(&document, out)),
         ("suites.csv", &|out| report::suites::csv(&document, out)),
+        (report::html::FILE, &|out| report::html::suites(&document, out)),
     ]);
     written.map_err(|error| output::not_written(&error, args.output.json, &document))?;
     Ok(document)

@@ -75,7 +75,9 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
 fn write(folder: &ResultsFolder, document: &TrialDocument) -> Result<(), FolderError> {
     let json = |out: &mut dyn Write| output::json(document, out);
     let suites = |out: &mut dyn Write| report::suites::csv(&document.suites, out);
-    let mut files: Vec<(&str, Filler<'_>)> = vec![(DOCUMENT, &json), ("suites.csv", &suites)];
+    let page = |out: &mut dyn Write| report::html::trial(document, out);
+    let mut files: Vec<(&str, Filler<'_>)> =
+        vec![(DOCUMENT, &json), ("suites.csv", &suites), (report::html::FILE, &page)];
     let audit = document.audit.as_ref().map(|audit| move |out: &mut dyn Write| report::audit::csv(audit, out));
     if let Some(audit) = &audit {
         files.push(("audit.csv", audit));

@@ -51,6 +51,13 @@ pub struct LawFit {
     pub measured_high: f64,
 }
 
+impl LawFit {
+    /// The throughput that the law gives for `concurrency`, per second.
+    pub fn throughput_per_s(&self, concurrency: f64) -> f64 {
+        usl::throughput(self.lambda_per_s, self.sigma.value, self.kappa.value, concurrency)
+    }
+}
+
 /// A figure with its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bounded {

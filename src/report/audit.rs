@@ -20,15 +20,7 @@ const MOST_PLACES: usize = 2;
 /// Only those of `out`.
 pub fn text(document: &AuditDocument, out: &mut dyn io::Write) -> io::Result<()> {
     let mut page = Page::default();
-    let policy = &document.policy;
-    page.line(&document.outcome.name().to_uppercase(), &document.verdict);
-    page.line("target", &document.target.url);
-    page.line("addresses", &document.target.addresses.join(", "));
-    page.line("policy", &format!("{} ({}): {}", policy.name, policy.version, policy.source));
-    page.line("asked", &asked(document));
-    for warning in &document.warnings {
-        page.line("warning", &warning.text);
-    }
+    heading(&mut page, document);
     page.gap();
     for finding in &document.findings {
         rule(&mut page, finding);
@@ -41,6 +33,19 @@ pub fn text(document: &AuditDocument, out: &mut dyn io::Write) -> io::Result<()>
     }
     facts(&mut page, document);
     out.write_all(page.finish().as_bytes())
+}
+
+/// The verdict, what was asked of whom, and what a reader should know beyond the rules.
+pub(super) fn heading(page: &mut Page, document: &AuditDocument) {
+    let policy = &document.policy;
+    page.line(&document.outcome.name().to_uppercase(), &document.verdict);
+    page.line("target", &document.target.url);
+    page.line("addresses", &document.target.addresses.join(", "));
+    page.line("policy", &format!("{} ({}): {}", policy.name, policy.version, policy.source));
+    page.line("asked", &asked(document));
+    for warning in &document.warnings {
+        page.line("warning", &warning.text);
+    }
 }
 
 /// Writes the verdict and the rules, a line for each, without what else was seen.

@@ -44,7 +44,7 @@ pub fn text(document: &CapacityDocument, out: &mut dyn io::Write) -> io::Result<
     out.write_all(page.finish().as_bytes())
 }
 
-fn heading(page: &mut Page, document: &CapacityDocument) {
+pub(super) fn heading(page: &mut Page, document: &CapacityDocument) {
     let (label, prefix) = match document.capacity.outcome.as_str() {
         "found" => ("CAPACITY", ""),
         "missed" => ("NO CAPACITY", "no capacity: "),

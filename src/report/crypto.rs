@@ -65,7 +65,8 @@ pub fn brief(document: &CryptoDocument, out: &mut dyn io::Write) -> io::Result<(
     out.write_all(page.finish().as_bytes())
 }
 
-fn advice(page: &mut Page, document: &CryptoDocument) {
+/// What follows from the figures.
+pub(super) fn advice(page: &mut Page, document: &CryptoDocument) {
     for (label, remark) in ["ADVICE"].into_iter().chain(std::iter::repeat("")).zip(&document.advice) {
         page.line(label, &remark.text);
     }

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{audit, capacity, compare, crypto, csv, plan, suites, text, trial};
+use super::{audit, capacity, compare, crypto, csv, html, plan, suites, text, trial};
 use crate::experiment::compare::fixture as compared;
 use crate::experiment::plan::fixture as planned;
 use crate::record;
@@ -25,12 +25,13 @@ fn each_format_is_as_it_was() {
         serde_json::to_writer_pretty(&mut *out, document)?;
         out.write_all(b"\n")
     };
-    let formats: [(&str, Render<RunDocument>); 5] = [
+    let formats: [(&str, Render<RunDocument>); 6] = [
         ("result.json", json),
         ("summary.txt", text::run),
         ("summary.csv", csv::summary),
         ("series.csv", csv::series),
         ("quantiles.csv", csv::quantiles),
+        (html::FILE, html::run),
     ];
     let documents = [
         ("run-open", fixture::open_loop()),
@@ -48,7 +49,8 @@ fn each_format_of_suites_is_as_it_was() {
         serde_json::to_writer_pretty(&mut *out, document)?;
         out.write_all(b"\n")
     };
-    let formats = [("result.json", json), ("summary.txt", suites::text), ("suites.csv", suites::csv)];
+    let formats =
+        [("result.json", json), ("summary.txt", suites::text), ("suites.csv", suites::csv), (html::FILE, html::suites)];
     hold("suites", &fixture::suites(), &formats);
     hold("suites-untrusted", &fixture::untrusted_suites(), &formats);
 }
@@ -59,7 +61,8 @@ fn each_format_of_an_audit_is_as_it_was() {
         serde_json::to_writer_pretty(&mut *out, document)?;
         out.write_all(b"\n")
     };
-    let formats = [("result.json", json), ("summary.txt", audit::text), ("audit.csv", audit::csv)];
+    let formats =
+        [("result.json", json), ("summary.txt", audit::text), ("audit.csv", audit::csv), (html::FILE, html::audit)];
     hold("audit", &fixture::audit(), &formats);
 }
 
@@ -69,7 +72,12 @@ fn each_format_of_a_search_for_capacity_is_as_it_was() {
         serde_json::to_writer_pretty(&mut *out, document)?;
         out.write_all(b"\n")
     };
-    let formats = [("result.json", json), ("summary.txt", capacity::text), ("capacity.csv", capacity::csv)];
+    let formats = [
+        ("result.json", json),
+        ("summary.txt", capacity::text),
+        ("capacity.csv", capacity::csv),
+        (html::FILE, html::capacity),
+    ];
     for (folder, document) in [("capacity", fixture::capacity()), ("capacity-none", fixture::no_capacity())] {
         let mut text = Vec::new();
         capacity::text(&document, &mut text).unwrap();
@@ -85,7 +93,8 @@ fn each_format_of_crypto_is_as_it_was() {
         serde_json::to_writer_pretty(&mut *out, document)?;
         out.write_all(b"\n")
     };
-    let formats = [("result.json", json), ("summary.txt", crypto::text), ("crypto.csv", crypto::csv)];
+    let formats =
+        [("result.json", json), ("summary.txt", crypto::text), ("crypto.csv", crypto::csv), (html::FILE, html::crypto)];
     hold("crypto", &record::crypto::fixture::document(), &formats);
 }
 
@@ -95,7 +104,12 @@ fn each_format_of_a_comparison_is_as_it_was() {
         serde_json::to_writer_pretty(&mut *out, document)?;
         out.write_all(b"\n")
     };
-    let formats = [("result.json", json), ("summary.txt", compare::text), ("compare.csv", compare::csv)];
+    let formats = [
+        ("result.json", json),
+        ("summary.txt", compare::text),
+        ("compare.csv", compare::csv),
+        (html::FILE, html::compare),
+    ];
     for (folder, document) in compared::all() {
         let mut text = Vec::new();
         compare::text(&document, &mut text).unwrap();
@@ -107,8 +121,12 @@ fn each_format_of_a_comparison_is_as_it_was() {
 
 #[test]
 fn the_text_of_the_trial_is_as_it_was() {
-    hold("trial", &fixture::trial(), &[("summary.txt", trial::text)]);
-    hold("trial-interrupted", &fixture::interrupted_trial(), &[("summary.txt", trial::text)]);
+    hold("trial", &fixture::trial(), &[("summary.txt", trial::text), (html::FILE, html::trial)]);
+    hold(
+        "trial-interrupted",
+        &fixture::interrupted_trial(),
+        &[("summary.txt", trial::text), (html::FILE, html::trial)],
+    );
 }
 
 #[test]
@@ -117,7 +135,8 @@ fn each_format_of_a_plan_is_as_it_was() {
         serde_json::to_writer_pretty(&mut *out, document)?;
         out.write_all(b"\n")
     };
-    let formats = [("result.json", json), ("summary.txt", plan::text), ("plan.csv", plan::csv)];
+    let formats =
+        [("result.json", json), ("summary.txt", plan::text), ("plan.csv", plan::csv), (html::FILE, html::plan)];
     for (folder, mut document) in planned::all() {
         // The program that is tested has another commit each day.
         document.tool = Comparer { version: "0.1.0".into(), commit: Some("1ec41a7".into()) };

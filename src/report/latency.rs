@@ -41,7 +41,7 @@ pub(super) fn write(page: &mut Page, document: &RunDocument) {
 }
 
 /// A distribution's name in words.
-fn title(name: &str) -> &str {
+pub(super) fn title(name: &str) -> &str {
     match name {
         "handshake_full" => "handshake full",
         "handshake_resumed" => "handshake resumed",

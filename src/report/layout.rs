@@ -40,12 +40,15 @@ fn whole_numbers(text: &str) -> String {
 #[derive(Default)]
 pub(crate) struct Page {
     text: String,
+    entries: Vec<(String, String)>,
 }
 
 impl Page {
     /// `label`, and `body` wrapped beside it.
     pub(crate) fn line(&mut self, label: &str, body: &str) {
-        self.hang(label, INDENT, &whole_numbers(&clean(body)));
+        let body = whole_numbers(&clean(body));
+        self.hang(label, INDENT, &body);
+        self.entries.push((clean(label), body));
     }
 
     /// Several texts as one paragraph, separated by commas, broken only between words.
@@ -88,6 +91,11 @@ impl Page {
     /// An empty line.
     pub(super) fn gap(&mut self) {
         self.text.push('\n');
+    }
+
+    /// The labels with their texts, unwrapped, for a page that sets them in its own way; without tables.
+    pub(super) fn entries(&self) -> &[(String, String)] {
+        &self.entries
     }
 
     /// All of it.

@@ -1,4 +1,4 @@
-//! What people and their tools read of a document: text for a terminal, CSV for a spreadsheet.
+//! What people and their tools read of a document: text for a terminal, a page for a browser, CSV for a spreadsheet.
 //!
 //! Each renderer is a function from a document to a writer; it prints nothing and measures nothing, so that an old document
 //! renders again without a rerun. Where a figure is only a bound, or does not exist, every format says so.
@@ -11,6 +11,7 @@ pub mod csv;
 #[cfg(test)]
 mod golden;
 mod headline;
+pub mod html;
 mod latency;
 mod law;
 pub(crate) mod layout;

@@ -47,7 +47,7 @@ pub fn text(document: &PlanDocument, out: &mut dyn io::Write) -> io::Result<()> 
     out.write_all(page.finish().as_bytes())
 }
 
-fn heading(page: &mut Page, document: &PlanDocument) {
+pub(super) fn heading(page: &mut Page, document: &PlanDocument) {
     for reason in &document.reasons {
         page.line("INCONCLUSIVE", &reason.text);
     }
@@ -160,7 +160,7 @@ fn servers(page: &mut Page, document: &PlanDocument) {
     }
 }
 
-fn full_name(row: &PlanRow) -> String {
+pub(super) fn full_name(row: &PlanRow) -> String {
     match (row.suite, row.certificate) {
         (Some(suite), Some(certificate)) if suite.key_type().is_none() => format!("{suite} ({certificate})"),
         (Some(suite), _) => suite.openssl().to_owned(),

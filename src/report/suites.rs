@@ -51,7 +51,7 @@ pub fn text(document: &SuitesDocument, out: &mut dyn io::Write) -> io::Result<()
     out.write_all(page.finish().as_bytes())
 }
 
-fn heading(page: &mut Page, document: &SuitesDocument) {
+pub(super) fn heading(page: &mut Page, document: &SuitesDocument) {
     let trust = &document.trustworthy;
     let label = match trust.verdict {
         TrustVerdict::Trusted => "TRUSTED",
@@ -135,7 +135,7 @@ fn rounds(document: &SuitesDocument) -> u32 {
 }
 
 /// What the controls of the arm's workload say, where the document has it.
-fn trust_of<'a>(trustworthy: &'a Trustworthy, arm: &ArmRecord) -> Option<&'a WorkloadTrust> {
+pub(super) fn trust_of<'a>(trustworthy: &'a Trustworthy, arm: &ArmRecord) -> Option<&'a WorkloadTrust> {
     let of = |trust: &&WorkloadTrust| (trust.workload.as_str(), trust.direction, trust.object_bytes) == key(arm);
     trustworthy.workloads.iter().find(of)
 }
@@ -170,7 +170,7 @@ fn refusals(refused: &[Refused]) -> Vec<(String, &str)> {
 }
 
 /// The rows of one workload after the other.
-fn cells(document: &SuitesDocument) -> Vec<&[ArmRecord]> {
+pub(super) fn cells(document: &SuitesDocument) -> Vec<&[ArmRecord]> {
     document.arms.chunk_by(|a, b| key(a) == key(b)).collect()
 }
 
@@ -179,7 +179,7 @@ fn key(arm: &ArmRecord) -> (&str, Option<Direction>, Option<u64>) {
 }
 
 /// A workload's name: `full handshakes`, `download of 16.0 KiB`.
-fn title(arm: &ArmRecord) -> String {
+pub(super) fn title(arm: &ArmRecord) -> String {
     match (arm.workload.as_str(), arm.direction, arm.object_bytes) {
         (_, Some(direction), Some(bytes)) => format!("{} of {}", direction.name(), ByteCount(bytes)),
         ("request", ..) => "small requests".to_owned(),
@@ -289,7 +289,7 @@ pub(super) fn suite_name(suite: Suite) -> String {
 }
 
 /// With a digit more where two would hide on which side of 1 the interval lies.
-fn ratio(versus: &Versus) -> String {
+pub(super) fn ratio(versus: &Versus) -> String {
     match (versus.ratio, versus.low, versus.high) {
         (Some(ratio), Some(low), Some(high)) => {
             let hidden = |end: f64| end != 1.0 && format!("{end:.2}") == "1.00";
@@ -302,7 +302,7 @@ fn ratio(versus: &Versus) -> String {
 }
 
 /// The verdict in words; where the client was the limit of both rates, whose verdict it is.
-fn words(versus: &Versus) -> String {
+pub(super) fn words(versus: &Versus) -> String {
     let of_client = versus.limited_by.is_some();
     match versus.verdict.as_str() {
         "no_difference" if of_client => "none seen (client)".to_owned(),

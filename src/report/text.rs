@@ -27,7 +27,7 @@ const MAX_WORKERS_LISTED: usize = 4;
 /// Only those of `out`.
 pub fn run(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<()> {
     let mut page = Page::default();
-    verdict(&mut page, document);
+    heading(&mut page, document);
     page.gap();
     target(&mut page, document);
     connections(&mut page, document);
@@ -69,7 +69,8 @@ fn plural(n: u64, thing: &str) -> String {
     solid(&format!("{} {thing}{}", units::count(n), if n == 1 { "" } else { "s" }))
 }
 
-fn verdict(page: &mut Page, document: &RunDocument) {
+/// The verdict and its reasons, and what a reader should know before anything else.
+pub(super) fn heading(page: &mut Page, document: &RunDocument) {
     let verdict = &document.verdict;
     let limited = verdict.limited_by.as_ref().map(|by| {
         format!(

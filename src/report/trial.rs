@@ -12,20 +12,7 @@ use crate::record::trial::TrialDocument;
 /// Only those of `out`.
 pub fn text(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()> {
     let mut page = Page::default();
-    page.line("TRIAL", "of an embedded endpoint on this machine: a demonstration, not a verdict on anything");
-    let cpu = document.host.cpu.model.as_deref().unwrap_or("an unknown CPU");
-    page.line(
-        "",
-        &match document.cores {
-            Some((generator, server)) => format!("{cpu}: generator on core {generator}, server on core {server}"),
-            None => {
-                format!("{cpu}: generator and server share the only core, and every figure is that of both together")
-            }
-        },
-    );
-    if document.interrupted && !document.suites.interrupted && document.crypto.is_none() {
-        page.line("INTERRUPTED", "ended by the user before the cryptography was measured");
-    }
+    heading(&mut page, document);
     page.gap();
     out.write_all(page.finish().as_bytes())?;
     if let Some(document) = &document.audit {
@@ -45,4 +32,22 @@ pub fn text(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()>
     page.line("", "shakedown crypto measures public keys, handshakes and several threads too, and takes two minutes");
     page.line("", "shakedown serve is this endpoint alone; docs/measurement.md says what each figure means");
     out.write_all(page.finish().as_bytes())
+}
+
+/// What it is, and where generator and server ran.
+pub(super) fn heading(page: &mut Page, document: &TrialDocument) {
+    page.line("TRIAL", "of an embedded endpoint on this machine: a demonstration, not a verdict on anything");
+    let cpu = document.host.cpu.model.as_deref().unwrap_or("an unknown CPU");
+    page.line(
+        "",
+        &match document.cores {
+            Some((generator, server)) => format!("{cpu}: generator on core {generator}, server on core {server}"),
+            None => {
+                format!("{cpu}: generator and server share the only core, and every figure is that of both together")
+            }
+        },
+    );
+    if document.interrupted && !document.suites.interrupted && document.crypto.is_none() {
+        page.line("INTERRUPTED", "ended by the user before the cryptography was measured");
+    }
 }

@@ -156,7 +156,7 @@ impl Usl {
 
     /// The throughput at a concurrency, per second. Outside [`Usl::measured`] it is extrapolated.
     pub fn throughput(&self, concurrency: f64) -> f64 {
-        self.lambda * concurrency / denominator(self.sigma.value, self.kappa.value, concurrency)
+        throughput(self.lambda, self.sigma.value, self.kappa.value, concurrency)
     }
 
     /// Whether the points lie close enough to the curve for it to describe them: a root mean square of the residuals of 10 % at most.
@@ -190,6 +190,11 @@ impl Usl {
             extrapolated: knee > self.measured.1,
         })
     }
+}
+
+/// X(N) = λN / (1 + σ(N − 1) + κN(N − 1)).
+pub fn throughput(lambda: f64, sigma: f64, kappa: f64, concurrency: f64) -> f64 {
+    lambda * concurrency / denominator(sigma, kappa, concurrency)
 }
 
 fn denominator(sigma: f64, kappa: f64, concurrency: f64) -> f64 {

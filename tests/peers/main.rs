@@ -8,6 +8,7 @@
 
 mod addresses;
 mod bodies;
+mod browser;
 #[path = "../common/mod.rs"]
 mod common;
 mod comparison;

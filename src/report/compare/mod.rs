@@ -16,6 +16,7 @@ use crate::record::{run, suites};
 use crate::units;
 
 pub use csv::csv;
+pub(super) use names::in_full;
 
 /// What stands where a figure does not exist.
 const NONE: &str = "–";
@@ -50,14 +51,14 @@ pub fn text(document: &CompareDocument, out: &mut dyn io::Write) -> io::Result<(
 }
 
 /// The name of a document in the tables.
-fn letter(place: usize) -> String {
+pub(super) fn letter(place: usize) -> String {
     match u8::try_from(place) {
         Ok(place @ 0..26) => char::from(b'A' + place).to_string(),
         _ => format!("#{}", place + 1),
     }
 }
 
-fn heading(page: &mut Page, document: &CompareDocument) {
+pub(super) fn heading(page: &mut Page, document: &CompareDocument) {
     let tolerance = solid(&units::share(document.plan.tolerance));
     match document.outcome {
         Outcome::Pass => {
@@ -101,7 +102,7 @@ fn count(document: &CompareDocument, verdict: Verdict) -> usize {
 pub fn worse(document: &CompareDocument) -> String {
     let is_worse =
         |row: &&Row| row.leading && row.versus_reference.iter().any(|versus| versus.verdict == Verdict::Worse);
-    let names: Vec<String> = document.rows.iter().filter(is_worse).map(names::in_full).collect();
+    let names: Vec<String> = document.rows.iter().filter(is_worse).map(in_full).collect();
     let more = names.len().saturating_sub(3);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{rest}", names[..names.len() - more].join(", "))
@@ -262,7 +263,7 @@ fn shown(row: &Row, figure: Figure) -> String {
     format!("{}{text}", if figure.at_least { "≥" } else { "" })
 }
 
-fn ratio(versus: &VersusReference) -> String {
+pub(super) fn ratio(versus: &VersusReference) -> String {
     match (versus.ratio, versus.low, versus.high) {
         (Some(ratio), Some(low), Some(high)) => format!("{} ({}–{})", times(ratio), times(low), times(high)),
         (Some(ratio), ..) => times(ratio),
@@ -271,7 +272,7 @@ fn ratio(versus: &VersusReference) -> String {
 }
 
 /// A ratio with three digits or so.
-fn times(ratio: f64) -> String {
+pub(super) fn times(ratio: f64) -> String {
     match ratio {
         r if r >= 99.95 => units::decimal(r.round()),
         r if r >= 9.995 => format!("{r:.1}"),
@@ -280,7 +281,7 @@ fn times(ratio: f64) -> String {
     }
 }
 
-fn words(versus: &VersusReference) -> &'static str {
+pub(super) fn words(versus: &VersusReference) -> &'static str {
     match (versus.verdict, versus.why) {
         (Verdict::Better, _) => "better",
         (Verdict::Worse, _) => "WORSE",

@@ -64,7 +64,7 @@ pub(super) fn name(row: &Row) -> String {
 }
 
 /// What a row is, by itself.
-pub(super) fn in_full(row: &Row) -> String {
+pub(in crate::report) fn in_full(row: &Row) -> String {
     let (title, name) = (title(row), name(row));
     if title.is_empty() { name } else { format!("{name} ({title})") }
 }
