@@ -4,53 +4,13 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use ::csv::{Terminator, Writer, WriterBuilder};
-
+use super::table::{Cell, Named, Table, moment, real, text, truth, whole};
 use crate::model::failure::FailureKind;
 use crate::record::run::{Latency, RunDocument, SeriesRow};
 use crate::units::quantile_name;
 
 /// The quantiles that have a column in [`summary`]; [`quantiles`] has them all.
 const SUMMARY_QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
-
-/// A text cell. A spreadsheet runs what begins with one of these characters, in the East Asian width too, unless an
-/// apostrophe comes first (OWASP, "CSV Injection").
-pub(super) fn text(value: &str) -> String {
-    let runs = |c| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
-    if value.starts_with(runs) { format!("'{value}") } else { value.to_owned() }
-}
-
-/// A whole number, or an empty cell.
-pub(super) fn whole(value: impl Into<Option<u64>>) -> String {
-    value.into().map(|n| n.to_string()).unwrap_or_default()
-}
-
-/// A number with as many digits as it needs to be read back unchanged, never with an exponent; or an empty cell.
-pub(super) fn real(value: impl Into<Option<f64>>) -> String {
-    value.into().filter(|n| n.is_finite()).map(|n| n.to_string()).unwrap_or_default()
-}
-
-pub(super) fn truth(value: bool) -> String {
-    value.to_string()
-}
-
-pub(super) fn writer(out: &mut dyn io::Write) -> Writer<&mut dyn io::Write> {
-    WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out)
-}
-
-/// Column names with their cells, in order.
-#[derive(Default)]
-struct Row {
-    names: Vec<String>,
-    cells: Vec<String>,
-}
-
-impl Row {
-    fn add(&mut self, name: impl Into<String>, cell: String) {
-        self.names.push(name.into());
-        self.cells.push(cell);
-    }
-}
 
 // Each table says whether the certificate was checked: a file may be read without the others.
 
@@ -59,6 +19,10 @@ impl Row {
 /// # Errors
 /// Only those of `out`.
 pub fn summary(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<()> {
+    summary_table(document).csv(out)
+}
+
+pub(super) fn summary_table(document: &RunDocument) -> Table {
     let mut row = Row::default();
     identity(&mut row, document);
     verdict(&mut row, document);
@@ -68,10 +32,17 @@ pub fn summary(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<()
         distribution(&mut row, name, latency);
     }
     costs(&mut row, document);
-    let mut csv = writer(out);
-    csv.write_record(&row.names)?;
-    csv.write_record(&row.cells)?;
-    csv.flush()
+    Table::named(vec![row.0])
+}
+
+/// The cells of a row, with the names of their columns.
+#[derive(Default)]
+struct Row(Named);
+
+impl Row {
+    fn add(&mut self, name: impl Into<String>, cell: Cell) {
+        self.0.push((name.into(), cell));
+    }
 }
 
 fn identity(row: &mut Row, document: &RunDocument) {
@@ -80,7 +51,7 @@ fn identity(row: &mut Row, document: &RunDocument) {
     let versions: BTreeSet<_> = negotiated.iter().map(|(version, _)| version.to_string()).collect();
     let suites: Vec<_> = negotiated.iter().map(|(_, suite)| suite.iana()).collect();
     let threads = u64::from(host.cpu.threads);
-    row.add("started_at", text(&document.started_at));
+    row.add("started_at", moment(&document.started_at));
     row.add("url", text(&target.url));
     row.add("tool_version", text(&tool.version));
     row.add("crypto", text(&tool.crypto));
@@ -198,13 +169,15 @@ fn costs(row: &mut Row, document: &RunDocument) {
 /// # Errors
 /// Only those of `out`.
 pub fn series(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut csv = writer(out);
+    series_table(document).csv(out)
+}
+
+pub(super) fn series_table(document: &RunDocument) -> Table {
     // The header does not depend on the rows: a run without any still says what would be there.
-    csv.write_record(&series_row(document, &SeriesRow::default()).names)?;
-    for second in &document.series {
-        csv.write_record(&series_row(document, second).cells)?;
-    }
-    csv.flush()
+    let mut table = Table::named(vec![series_row(document, &SeriesRow::default()).0]);
+    let cells = |second| series_row(document, second).0.into_iter().map(|(_, cell)| cell).collect();
+    table.rows = document.series.iter().map(cells).collect();
+    table
 }
 
 fn series_row(document: &RunDocument, second: &SeriesRow) -> Row {
@@ -229,12 +202,16 @@ fn series_row(document: &RunDocument, second: &SeriesRow) -> Row {
 /// # Errors
 /// Only those of `out`.
 pub fn quantiles(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut csv = writer(out);
-    csv.write_record(["latency", "q", "ns", "low_ns", "high_ns", "at_least", "count", "censored", "insecure"])?;
+    quantiles_table(document).csv(out)
+}
+
+pub(super) fn quantiles_table(document: &RunDocument) -> Table {
+    let columns = ["latency", "q", "ns", "low_ns", "high_ns", "at_least", "count", "censored", "insecure"];
+    let mut table = Table { columns: columns.map(str::to_owned).to_vec(), rows: Vec::new() };
     for (name, latency) in document.latency.named() {
         let Some(latency) = latency else { continue };
         for record in &latency.quantiles {
-            csv.write_record([
+            table.rows.push(vec![
                 text(name),
                 real(record.q),
                 whole(record.ns),
@@ -244,31 +221,16 @@ pub fn quantiles(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<
                 whole(latency.count),
                 whole(latency.censored),
                 truth(document.plan.insecure),
-            ])?;
+            ]);
         }
     }
-    csv.flush()
+    table
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::record::fixture;
-
-    #[test]
-    fn no_text_is_a_formula_and_numbers_stay_numbers() {
-        for value in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1"] {
-            assert_eq!(text(value), format!("'{value}"));
-        }
-        for value in ["", "https://a/=", "'=1", "1-1"] {
-            assert_eq!(text(value), value);
-        }
-        assert_eq!(
-            (real(-0.5), real(1e21), real(f64::NAN)),
-            ("-0.5".into(), "1000000000000000000000".into(), String::new())
-        );
-        assert_eq!((whole(None), whole(0)), (String::new(), "0".into()));
-    }
 
     #[test]
     fn every_row_says_whether_the_certificate_was_checked() {
