@@ -98,8 +98,11 @@ fn is_same(cell: &Value, field: &str) -> bool {
     }
 }
 
+/// Sheets, each with its CSV file.
+type Tables = &'static [(&'static str, &'static str)];
+
 /// Golden documents, the sheets with the tables of their CSV files, and how many charts there must be at least: none where there was no second to show.
-const BOOKS: [(&str, &[(&str, &str)], u64); 9] = [
+const BOOKS: [(&str, Tables, u64); 9] = [
     ("run-open", &[("run", "summary.csv"), ("series", "series.csv"), ("quantiles", "quantiles.csv")], 2),
     ("run-closed", &[("run", "summary.csv"), ("series", "series.csv"), ("quantiles", "quantiles.csv")], 2),
     ("run-handshakes", &[("run", "summary.csv"), ("series", "series.csv"), ("quantiles", "quantiles.csv")], 0),
