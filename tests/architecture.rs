@@ -32,9 +32,12 @@ const NARROW: [(&str, &[&str]); 2] =
     [("record", &["units", "model", "stats"]), ("report", &["units", "model", "record"])];
 
 /// Crates that belong to certain rooms, by the name that they have in code.
-const CONFINED: [(&str, &[&str]); 9] = [
+const CONFINED: [(&str, &[&str]); 12] = [
     ("mio", &["engine"]),
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
+    ("rust_xlsxwriter", &["report"]),
     ("indicatif", &["cli"]),
     ("signal_hook", &["cli"]),
     ("rustls", &["tls", "target", "engine", "probe", "bench"]),

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs with apt the packages of those commands that are missing:  tests/install-missing.sh COMMAND:PACKAGE...
+# Installs with apt the packages of those commands that are missing; a command may be a file, too:
+#   tests/install-missing.sh COMMAND:PACKAGE...
 set -euo pipefail
 
 missing=()
 for peer in "$@"; do
-    command -v "${peer%%:*}" >/dev/null || missing+=("${peer##*:}")
+    command -v "${peer%%:*}" >/dev/null || [ -e "${peer%%:*}" ] || missing+=("${peer##*:}")
 done
 if ((${#missing[@]})); then
     echo "== installing ${missing[*]}"

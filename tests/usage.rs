@@ -115,7 +115,11 @@ fn every_command_refuses_in_one_line() {
         (&["run", URL, "--rate", "--method", "GET"], 2, &["--rate needs a value, and --method is none"]),
         (&["report"], 2, &["<DOC> is missing"]),
         (&["report", "missing"], 4, &["cannot read missing: No such file"]),
-        (&["report", "/", "--format", "xml"], 2, &["--format 'xml'", "text, csv, html, csv-series or csv-quantiles"]),
+        (
+            &["report", "/", "--format", "xml"],
+            2,
+            &["--format 'xml'", "text, csv, html, xlsx, csv-series or csv-quantiles"],
+        ),
         (&["serve", "--threads", "0"], 2, &["--threads '0'", "from 1 on"]),
         (&["serve", "--threads", "2000"], 2, &["--threads 2000", "between 1 and 1024"]),
         (&["serve", "--listen", "here"], 2, &["--listen 'here'", "127.0.0.1:8443"]),

@@ -12,6 +12,7 @@ use crate::model::load::{AbortRule, RequestsPerConnection};
 use crate::model::request::{ExpectStatus, Header, Method};
 use crate::model::suite::{Group, Suite};
 use crate::model::target::{Endpoint, Host, HttpsUrl};
+use crate::record::label::Label;
 use crate::units::{ByteCount, Rate, parse_duration};
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -274,6 +275,33 @@ pub(super) struct ServerArgs {
     pub(super) server_pid: Option<u32>,
 }
 
+/// What the results are called.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct LabelArgs {
+    /// A name for the results, kept in the document
+    #[arg(long, value_name = "NAME", value_parser = word)]
+    name: Option<String>,
+    /// Tags to find the results by with `shakedown results --tag`; may be given several times
+    #[arg(long = "tag", value_name = "TAG", value_parser = word)]
+    tags: Vec<String>,
+}
+
+impl LabelArgs {
+    pub(super) fn label(&self) -> Label {
+        Label { name: self.name.clone(), tags: self.tags.clone() }
+    }
+}
+
+/// A text that stands in one line.
+fn word(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err(format!("'{}' is not a text of one line with something in it", text.escape_debug()));
+    }
+    Ok(text.to_owned())
+}
+
 /// What comes out.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
@@ -284,6 +312,8 @@ pub(super) struct OutputArgs {
     /// Writes into --out even if it is not empty
     #[arg(long)]
     pub(super) overwrite: bool,
+    #[command(flatten)]
+    pub(super) label: LabelArgs,
     /// Prints the document, and only it, on stdout
     #[arg(long)]
     pub(super) json: bool,

@@ -156,7 +156,8 @@ fn audit_and_write(args: &AuditArgs, plan: &AuditPlan, folder: &ResultsFolder) -
         bar.set_message(step.doing.clone());
     });
     bar.finish_and_clear();
-    let document = result.map_err(|error| cannot(&error))?;
+    let mut document = result.map_err(|error| cannot(&error))?;
+    document.label = args.output.label.label();
     let written = folder.write_all(&[
         (DOCUMENT, &|out| output::json(&document, out)),
         ("audit.csv", &|out| report::audit::csv(&document, out)),

@@ -185,6 +185,7 @@ fn search_and_write(
     if let Some(why) = material.key_log_failure() {
         output::warn(&format!("--key-log: {why}"));
     }
+    found.document.label = args.output.label.label();
     write(folder, &found).map_err(|error| output::not_written(&error, args.output.json, &found.document))?;
     Ok(found.document)
 }

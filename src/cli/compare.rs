@@ -61,7 +61,8 @@ pub(super) fn execute(args: &CompareArgs) -> Result<ExitCode, Failed> {
     }
     let documents = load(&paths)?;
     let how = How { tolerance, anyway: args.anyway, after };
-    let document = compare::compare(&documents, how, OffsetDateTime::now_utc()).map_err(Failed::usage)?;
+    let mut document = compare::compare(&documents, how, OffsetDateTime::now_utc()).map_err(Failed::usage)?;
+    document.label = args.output.label.label();
     let kind = document.kind.trim_start_matches("shakedown.").split('/').next().unwrap_or_default().to_owned();
     let folder = output::folder(&args.output, "compare", &kind)?;
     if let Err(error) = write(&folder, &document) {
@@ -173,6 +174,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (run, suites) = (closed_loop(), fixture::suites(3000.0, 0.5));
         let trial = trial::TrialDocument {
+            label: Default::default(),
             schema: trial::SCHEMA.into(),
             tool: run.tool,
             host: run.host,

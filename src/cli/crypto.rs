@@ -79,13 +79,14 @@ pub(super) fn execute(args: &CryptoArgs) -> Result<ExitCode, Failed> {
     };
     let plan = CryptoPlan::new(choice, load::cores(), load::fresh_seed()).map_err(Failed::usage)?;
     let folder = output::folder(&args.output, "crypto", "localhost")?;
-    let document = match measure(args, &plan, &folder) {
+    let mut document = match measure(args, &plan, &folder) {
         Ok(document) => document,
         Err(failed) => {
             folder.discard();
             return Err(failed);
         }
     };
+    document.label = args.output.label.label();
     write(&folder, &document).map_err(|error| output::not_written(&error, args.output.json, &document))?;
     if args.output.json {
         output::print_json(&document)?;

@@ -10,12 +10,14 @@ mod dry_run;
 mod exit;
 mod hint;
 mod load;
+mod manual;
 mod output;
 mod plan;
 mod policy_check;
 mod profiles;
 mod progress;
 mod report;
+mod results;
 mod run;
 mod serve;
 mod server_process;
@@ -66,8 +68,14 @@ enum Command {
     Profiles(profiles::ProfilesArgs),
     /// The embedded HTTPS endpoint alone: nine suites, RSA and ECDSA certificates, until Ctrl-C or SIGTERM
     Serve(serve::ServeArgs),
-    /// A result rendered again, as text or CSV, without a rerun
+    /// A result rendered again, as text, CSV or a workbook, without a rerun
     Report(report::ReportArgs),
+    /// The runs kept in a results folder, the newest first: when, where, what, verdict
+    Results(results::ResultsArgs),
+    /// What a shell needs to complete commands and options
+    Completions(manual::CompletionsArgs),
+    /// The manual page, of the whole or of one command
+    Man(manual::ManArgs),
 }
 
 /// The command line; `help --help` asks for no more than `help`.
@@ -105,6 +113,9 @@ pub fn main() -> ExitCode {
         Some(Command::Crypto(args)) => crypto::execute(&args),
         Some(Command::Serve(args)) => serve::execute(&args),
         Some(Command::Report(args)) => report::execute(&args),
+        Some(Command::Results(args)) => results::execute(&args),
+        Some(Command::Completions(args)) => manual::completions(&args),
+        Some(Command::Man(args)) => manual::man(&args),
     };
     result.unwrap_or_else(Failed::tell)
 }

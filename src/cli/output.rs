@@ -1,5 +1,6 @@
 //! Where results go: the folder, its files, and what is printed.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -8,12 +9,12 @@ use time::OffsetDateTime;
 
 use super::args::OutputArgs;
 use super::exit::{Failed, one_line};
-use crate::record::folder::{DOCUMENT, FolderError, ResultsFolder};
+use crate::record::folder::{DOCUMENT, Filler, FolderError, ResultsFolder};
 use crate::record::run::RunDocument;
 use crate::report;
 
 /// Where runs are kept when `--out` names no folder.
-const RESULTS: &str = "results";
+pub(super) const RESULTS: &str = "results";
 
 /// The folder that the options ask for, proved to be writable before anything is sent.
 pub(super) fn folder(args: &OutputArgs, command: &str, host: &str) -> Result<ResultsFolder, Failed> {
@@ -79,6 +80,34 @@ pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Res
             Err(Failed::could_not_run(format!("cannot write to stdout: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+/// Writes the file `path` whole or not at all; one that is there is replaced only with `overwrite`.
+pub(super) fn to_file(path: &Path, overwrite: bool, fill: Filler<'_>) -> Result<(), Failed> {
+    let shown = path.display();
+    if path.is_dir() {
+        return Err(Failed::usage(format!("--out: {shown} is a folder: name a file")));
+    }
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // tempfile's own files are private; results are ordinary files, as the umask has them.
+    let written = tempfile::Builder::new().make_in(folder, |path| fs::File::create_new(path)).and_then(|file| {
+        let mut out = io::BufWriter::new(file.as_file());
+        fill(&mut out)?;
+        out.flush()?;
+        drop(out);
+        if overwrite {
+            file.persist(path).map_err(|error| error.error)
+        } else {
+            file.persist_noclobber(path).map_err(|error| error.error)
+        }
+    });
+    match written {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(Failed::usage(format!("--out: {shown} is there already: name another file, or add --overwrite")))
+        }
+        Err(error) => Err(Failed::could_not_run(format!("cannot write {shown}: {error}"))),
     }
 }
 

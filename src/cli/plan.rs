@@ -66,7 +66,8 @@ pub(super) fn execute(args: &PlanArgs) -> Result<ExitCode, Failed> {
     for path in &args.documents {
         sources.push((path.display().to_string(), source(path)?));
     }
-    let document = plan::plan(&sources, &ask, OffsetDateTime::now_utc()).map_err(Failed::usage)?;
+    let mut document = plan::plan(&sources, &ask, OffsetDateTime::now_utc()).map_err(Failed::usage)?;
+    document.label = args.output.label.label();
     let folder = output::folder(&args.output, "plan", "servers")?;
     if let Err(error) = write(&folder, &document) {
         folder.discard();

@@ -1,6 +1,6 @@
 //! `shakedown report DOC`: renders a result again, without a rerun.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,86 +11,78 @@ use super::exit::Failed;
 use super::output;
 use crate::record::folder::{self, DOCUMENT};
 use crate::record::{audit, capacity, compare, crypto, plan, run, suites, trial};
-use crate::report;
+use crate::report::{self, html, xlsx};
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// The summary for people
     Text,
     /// The table of its command: summary.csv of run, suites.csv of suites and of the trial, crypto.csv, compare.csv, audit.csv, capacity.csv, plan.csv
     Csv,
-    /// The page: charts with their data, to open in a browser
+    /// The page with charts that stands in a results folder as report.html
     Html,
+    /// A workbook: the verdict, every table with typed cells and filters, and charts
+    Xlsx,
     /// Of run only: series.csv, a row for each second
     CsvSeries,
     /// Of run only: quantiles.csv, a row for each quantile of each latency
     CsvQuantiles,
 }
 
-/// A result rendered again, as text, CSV or a page, without a rerun
+/// A result rendered again, as text, CSV, a page or a workbook, without a rerun
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// A results folder of run, suites, crypto, compare or the trial, or the result.json in it
+    /// A results folder of any command, or the result.json in it
     #[arg(value_name = "DOC")]
     document: PathBuf,
     /// What to print
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    /// Writes to this file, which must be new, instead of to stdout
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Replaces --out if it is there
+    #[arg(long, requires = "out")]
+    overwrite: bool,
 }
 
 pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
+    if args.format == Format::Xlsx && args.out.is_none() && io::stdout().is_terminal() {
+        return Err(Failed::usage("--format xlsx: a workbook is nothing for a terminal: name a file with --out FILE"));
+    }
     let path = if args.document.is_dir() { args.document.join(DOCUMENT) } else { args.document.clone() };
     let schema = folder::schema_of(&path).map_err(Failed::could_not_run)?;
     match schema.as_str() {
-        trial::SCHEMA => {
-            any_kind(&path, args.format, trial::SCHEMA, [report::trial::text, trial_csv, report::html::trial])?;
+        trial::SCHEMA => render(args, &path, &schema, [report::trial::text, trial_csv, html::trial, xlsx::trial])?,
+        crypto::SCHEMA => {
+            render(args, &path, &schema, [report::crypto::text, report::crypto::csv, html::crypto, xlsx::crypto])?;
         }
-        crypto::SCHEMA => any_kind(
-            &path,
-            args.format,
-            crypto::SCHEMA,
-            [report::crypto::text, report::crypto::csv, report::html::crypto],
-        )?,
         audit::SCHEMA => {
-            any_kind(
-                &path,
-                args.format,
-                audit::SCHEMA,
-                [report::audit::text, report::audit::csv, report::html::audit],
-            )?;
+            render(args, &path, &schema, [report::audit::text, report::audit::csv, html::audit, xlsx::audit])?;
         }
-        suites::SCHEMA => any_kind(
-            &path,
-            args.format,
-            suites::SCHEMA,
-            [report::suites::text, report::suites::csv, report::html::suites],
-        )?,
+        suites::SCHEMA => {
+            render(args, &path, &schema, [report::suites::text, report::suites::csv, html::suites, xlsx::suites])?;
+        }
         capacity::SCHEMA => {
-            any_kind(
+            render(
+                args,
                 &path,
-                args.format,
-                capacity::SCHEMA,
-                [report::capacity::text, report::capacity::csv, report::html::capacity],
+                &schema,
+                [report::capacity::text, report::capacity::csv, html::capacity, xlsx::capacity],
             )?;
         }
-        plan::SCHEMA => {
-            any_kind(&path, args.format, plan::SCHEMA, [report::plan::text, report::plan::csv, report::html::plan])?;
-        }
+        plan::SCHEMA => render(args, &path, &schema, [report::plan::text, report::plan::csv, html::plan, xlsx::plan])?,
         compare::SCHEMA => {
-            any_kind(
-                &path,
-                args.format,
-                compare::SCHEMA,
-                [report::compare::text, report::compare::csv, report::html::compare],
-            )?;
+            render(args, &path, &schema, [report::compare::text, report::compare::csv, html::compare, xlsx::compare])?;
         }
         // Of another kind, it is refused with what was expected.
         _ => {
             let document: run::RunDocument = folder::load(&path, run::SCHEMA).map_err(Failed::could_not_run)?;
-            output::print(|out| match args.format {
+            write(args, |out| match args.format {
                 Format::Text => report::text::run(&document, out),
                 Format::Csv => report::csv::summary(&document, out),
-                Format::Html => report::html::run(&document, out),
+                Format::Html => html::run(&document, out),
+                Format::Xlsx => xlsx::run(&document, out),
                 Format::CsvSeries => report::csv::series(&document, out),
                 Format::CsvQuantiles => report::csv::quantiles(&document, out),
             })?;
@@ -106,21 +98,33 @@ fn trial_csv(document: &trial::TrialDocument, out: &mut dyn Write) -> io::Result
 
 type Renderer<D> = fn(&D, &mut dyn Write) -> io::Result<()>;
 
-/// Prints a document that has these three renderings only: text, CSV and page.
-fn any_kind<D: DeserializeOwned>(
+/// Writes a document that has these four renderings only: text, its table, page and workbook.
+fn render<D: DeserializeOwned>(
+    args: &ReportArgs,
     path: &Path,
-    format: Format,
     schema: &str,
-    [text, csv, html]: [Renderer<D>; 3],
+    [text, csv, html, xlsx]: [Renderer<D>; 4],
 ) -> Result<(), Failed> {
     let document: D = folder::load(path, schema).map_err(Failed::could_not_run)?;
-    match format {
-        Format::Text => output::print(|out| text(&document, out)),
-        Format::Csv => output::print(|out| csv(&document, out)),
-        Format::Html => output::print(|out| html(&document, out)),
+    let renderer = match args.format {
+        Format::Text => text,
+        Format::Csv => csv,
+        Format::Html => html,
+        Format::Xlsx => xlsx,
         Format::CsvSeries | Format::CsvQuantiles => {
             let path = path.display();
-            Err(Failed::usage(format!("--format: {path} is a {schema}, which has text, csv and html only")))
+            return Err(Failed::usage(format!(
+                "--format: {path} is a {schema}, which has text, csv, html and xlsx only"
+            )));
         }
+    };
+    write(args, |out| renderer(&document, out))
+}
+
+/// Writes to where the options say.
+fn write(args: &ReportArgs, fill: impl Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Failed> {
+    match &args.out {
+        Some(file) => output::to_file(file, args.overwrite, &fill),
+        None => output::print(fill),
     }
 }

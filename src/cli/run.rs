@@ -168,6 +168,7 @@ fn load_and_write(
     if let Some(why) = material.key_log_failure() {
         output::warn(&format!("--key-log: {why}"));
     }
+    document.label = args.output.label.label();
     output::write_run(folder, &document).map_err(|error| output::not_written(&error, args.output.json, &document))?;
     Ok(document)
 }

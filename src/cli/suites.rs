@@ -211,6 +211,7 @@ fn compare_and_write(
     if let Some((policy, check)) = checked {
         label::suites(&mut document, policy, check);
     }
+    document.label = args.output.label.label();
     let written = folder.write_all(&[
         (DOCUMENT, &|out| output::json(&document, out)),
         ("suites.csv", &|out| report::suites::csv(&document, out)),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::args::OutputArgs;
+use super::args::{LabelArgs, OutputArgs};
 use super::exit::{Failed, INCONCLUSIVE};
 use super::{crypto, load, output, signals, suites};
 use crate::experiment::trial::{self, Step};
@@ -25,6 +25,8 @@ pub(super) struct TrialArgs {
     /// Writes into --out even if it is not empty
     #[arg(long)]
     overwrite: bool,
+    #[command(flatten)]
+    label: LabelArgs,
     /// Prints the document, and only it, on stdout
     #[arg(long)]
     json: bool,
@@ -37,6 +39,7 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
     let output = OutputArgs {
         out: args.out.clone(),
         overwrite: args.overwrite,
+        label: args.label.clone(),
         json: args.json,
         quiet: args.quiet,
         no_progress: false,
@@ -53,13 +56,14 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
     });
     of_suites.finish_and_clear();
     of_crypto.finish_and_clear();
-    let document = match result {
+    let mut document = match result {
         Ok(document) => document,
         Err(error) => {
             folder.discard();
             return Err(Failed::could_not_run(error));
         }
     };
+    document.label = args.label.label();
     write(&folder, &document).map_err(|error| output::not_written(&error, args.json, &document))?;
     if args.json {
         output::print_json(&document)?;

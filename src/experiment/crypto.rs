@@ -46,6 +46,7 @@ pub fn run(
     let own: Vec<_> = plan.libraries.iter().filter(|library| library.provider().is_some()).collect();
     let own = own.iter().map(|library| library.name()).collect::<Vec<_>>().join(" ");
     let mut document = CryptoDocument {
+        label: Default::default(),
         schema: SCHEMA.to_owned(),
         tool: run::tool_with(&own),
         host: host::facts::read(),

@@ -138,6 +138,7 @@ fn document(
         verdict.warnings.push(Remark { code: "server_cpu".to_owned(), text });
     }
     RunDocument {
+        label: Default::default(),
         schema: SCHEMA.to_owned(),
         tool: tool(plan.tls.provider()),
         host: host::facts::read(),

@@ -102,6 +102,7 @@ pub fn run(seed: u64, stop: &StopFlag, observe: &mut dyn FnMut(Step<'_>)) -> Res
     server.stop();
     let crypto = if stop.is_raised() { None } else { measure_crypto(seed, stop, observe)? };
     Ok(TrialDocument {
+        label: Default::default(),
         schema: SCHEMA.to_owned(),
         tool: run::tool(plan.tls().provider()),
         host: host::facts::read(),

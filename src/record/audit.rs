@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::label::Label;
 use super::run::{Host, Remark, TargetRecord, Tool};
 use crate::model::policy::{Level, Standing};
 use crate::model::registry::SuiteCode;
@@ -28,6 +29,9 @@ pub struct AuditDocument {
     pub plan: AuditPlanRecord,
     /// When it started: RFC 3339, UTC.
     pub started_at: String,
+    /// What the user calls it; absent where it has neither name nor tags.
+    #[serde(default, skip_serializing_if = "Label::is_none")]
+    pub label: Label,
     /// How long it took, in seconds.
     pub elapsed_s: f64,
     /// The connections that it made.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::PolicyCheck;
+use super::label::Label;
 use super::law::Law;
 use super::run::{Host, Latency, PlanRecord, Remark, TargetRecord, Tool};
 
@@ -27,6 +28,9 @@ pub struct CapacityDocument {
     pub search: SearchRecord,
     /// When it started: RFC 3339, UTC.
     pub started_at: String,
+    /// What the user calls it; absent where it has neither name nor tags.
+    #[serde(default, skip_serializing_if = "Label::is_none")]
+    pub label: Label,
     /// How long it took.
     pub elapsed_s: f64,
     /// Whether the user ended it early: what was known by then is in `capacity`.

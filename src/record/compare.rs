@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::label::Label;
 use super::run::{Host, Remark, Tool};
 use super::suites::Versus;
 use crate::model::suite::{KeyType, Suite};
@@ -19,6 +20,9 @@ pub struct CompareDocument {
     pub tool: Comparer,
     /// When it was compared: RFC 3339, UTC.
     pub started_at: String,
+    /// What the user calls it; absent where it has neither name nor tags.
+    #[serde(default, skip_serializing_if = "Label::is_none")]
+    pub label: Label,
     /// The schema of the documents.
     pub kind: String,
     /// How it was compared.

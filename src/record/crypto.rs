@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::label::Label;
 use super::run::{Host, Remark, Tool};
 use crate::model::crypto::{Direction, Handshake, Library, Operation, PublicKey};
 use crate::model::suite::{Group, KeyType, RecordCipher, Suite, TlsVersion};
@@ -23,6 +24,9 @@ pub struct CryptoDocument {
     pub host: Host,
     /// When it started: RFC 3339, UTC.
     pub started_at: String,
+    /// What the user calls it; absent where it has neither name nor tags.
+    #[serde(default, skip_serializing_if = "Label::is_none")]
+    pub label: Label,
     /// Whether the user ended it early.
     pub interrupted: bool,
     /// Every setting that was in force.

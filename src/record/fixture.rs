@@ -127,6 +127,7 @@ fn client() -> ClientCost {
 /// A closed loop in which all went well: valid, TLS 1.3 only.
 pub(crate) fn closed_loop() -> RunDocument {
     RunDocument {
+        label: Default::default(),
         storm_recovered_s: None,
         schema: SCHEMA.into(),
         tool: Tool { version: "0.1.0".into(), commit: Some("1ec41a7".into()), crypto: "aws-lc".into() },

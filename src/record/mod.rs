@@ -8,6 +8,8 @@ pub mod crypto;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod folder;
+pub mod kept;
+pub mod label;
 pub mod law;
 pub mod plan;
 pub mod run;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::compare::Comparer;
+use super::label::Label;
 use super::law::Law;
 use super::run::Remark;
 use crate::model::suite::{KeyType, Suite, TlsVersion};
@@ -19,6 +20,9 @@ pub struct PlanDocument {
     pub tool: Comparer,
     /// When: RFC 3339, UTC.
     pub started_at: String,
+    /// What the user calls it; absent where it has neither name nor tags.
+    #[serde(default, skip_serializing_if = "Label::is_none")]
+    pub label: Label,
     /// What is demanded of all servers together.
     pub demand: DemandRecord,
     /// What is kept in reserve.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::audit::PolicyCheck;
+use super::label::Label;
 use super::scenario::ScenarioRecord;
 use crate::model::failure::FailureKind;
 use crate::model::policy::Standing;
@@ -28,6 +29,9 @@ pub struct RunDocument {
     pub plan: PlanRecord,
     /// When the run started: RFC 3339, UTC.
     pub started_at: String,
+    /// What the user calls it; absent where it has neither name nor tags.
+    #[serde(default, skip_serializing_if = "Label::is_none")]
+    pub label: Label,
     /// Whether the user ended it early.
     pub interrupted: bool,
     /// Whether the figures can be trusted, and why not.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::PolicyCheck;
+use super::label::Label;
 use super::run::{Host, Remark, TargetRecord, Tool};
 use crate::model::policy::Standing;
 use crate::model::suite::{Group, KeyType, Suite, TlsVersion};
@@ -26,6 +27,9 @@ pub struct SuitesDocument {
     pub plan: SuitesPlanRecord,
     /// When it started: RFC 3339, UTC.
     pub started_at: String,
+    /// What the user calls it; absent where it has neither name nor tags.
+    #[serde(default, skip_serializing_if = "Label::is_none")]
+    pub label: Label,
     /// Whether the user ended it early; what was not complete is left out then.
     pub interrupted: bool,
     /// Whether the differences found can be believed: what the arms that are the baseline again say.

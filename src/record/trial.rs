@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::AuditDocument;
 use super::crypto::CryptoDocument;
+use super::label::Label;
 use super::run::{Host, Tool};
 use super::suites::SuitesDocument;
 
@@ -21,6 +22,9 @@ pub struct TrialDocument {
     pub host: Host,
     /// When the trial started: RFC 3339, UTC.
     pub started_at: String,
+    /// What the user calls it; absent where it has neither name nor tags.
+    #[serde(default, skip_serializing_if = "Label::is_none")]
+    pub label: Label,
     /// Whether the user ended it early.
     pub interrupted: bool,
     /// The core that generator and server were each bound to; null where the machine has one core only.

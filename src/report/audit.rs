@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use super::csv::{text as cell, truth, writer};
 use super::layout::{Page, solid};
+use super::table::{Table, moment, text as cell, truth};
 use crate::model::policy::Standing;
 use crate::model::registry::SuiteCode;
 use crate::model::survey::Version;
@@ -214,8 +214,11 @@ fn facts(page: &mut Page, document: &AuditDocument) {
 /// # Errors
 /// Only those of `out`.
 pub fn csv(document: &AuditDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut csv = writer(out);
-    csv.write_record([
+    table(document).csv(out)
+}
+
+pub(super) fn table(document: &AuditDocument) -> Table {
+    let columns = [
         "started_at",
         "url",
         "policy",
@@ -233,22 +236,22 @@ pub fn csv(document: &AuditDocument, out: &mut dyn io::Write) -> io::Result<()> 
         "remedy_apache",
         "remedy_haproxy",
         "remedy_other",
-    ])?;
-    for finding in &document.findings {
+    ];
+    let row = |finding: &Finding| {
         let remedy = |server: Option<&str>| {
             let texts = finding.remedies.iter().filter(|remedy| remedy.server.as_deref() == server);
             cell(&texts.map(|remedy| remedy.text.as_str()).collect::<Vec<_>>().join("; "))
         };
-        csv.write_record([
-            cell(&document.started_at),
+        vec![
+            moment(&document.started_at),
             cell(&document.target.url),
             cell(&document.policy.name),
             cell(&document.policy.version),
-            document.outcome.name().to_owned(),
+            cell(document.outcome.name()),
             truth(document.interrupted),
             cell(&finding.rule),
-            finding.level.name().to_owned(),
-            finding.outcome.code().to_owned(),
+            cell(finding.level.name()),
+            cell(finding.outcome.code()),
             truth(finding.level >= document.policy.decided_by),
             cell(&finding.expected),
             cell(&finding.observed),
@@ -257,7 +260,7 @@ pub fn csv(document: &AuditDocument, out: &mut dyn io::Write) -> io::Result<()> 
             remedy(Some("Apache httpd")),
             remedy(Some("haproxy")),
             remedy(None),
-        ])?;
-    }
-    csv.flush()
+        ]
+    };
+    Table { columns: columns.map(str::to_owned).to_vec(), rows: document.findings.iter().map(row).collect() }
 }

@@ -2,9 +2,9 @@
 
 use std::io;
 
-use super::csv::{real, text as text_cell, truth, whole, writer};
 use super::law;
 use super::layout::{Page, solid};
+use super::table::{Cell, Table, moment, real, text as text_cell, truth, whole};
 use crate::record::capacity::{CapacityDocument, ObjectiveRecord, SloRecord, TrialRecord};
 use crate::units;
 
@@ -163,23 +163,21 @@ fn quantile(trial: &TrialRecord, q: f64) -> String {
 /// # Errors
 /// Only those of `out`.
 pub fn csv(document: &CapacityDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut csv = writer(out);
-    let columns = columns(document);
-    csv.write_record(columns.iter().map(|(name, _)| name))?;
-    for trial in &document.trials {
-        csv.write_record(columns.iter().map(|(_, cell)| cell(trial)))?;
-    }
-    csv.flush()
+    table(document).csv(out)
+}
+
+pub(in crate::report) fn table(document: &CapacityDocument) -> Table {
+    Table::of(columns(document), &document.trials)
 }
 
 /// A column: its name, and the cell of a trial.
-type Column<'a> = (String, Box<dyn Fn(&TrialRecord) -> String + 'a>);
+type Column<'a> = (String, Box<dyn Fn(&TrialRecord) -> Cell + 'a>);
 
 fn columns(document: &CapacityDocument) -> Vec<Column<'_>> {
     let mut columns: Vec<Column<'_>> = Vec::new();
     let found = &document.capacity;
     let same = [
-        ("started_at", text_cell(&document.started_at)),
+        ("started_at", moment(&document.started_at)),
         ("url", text_cell(&document.target.url)),
         ("unit", text_cell(&found.unit)),
         ("insecure", truth(document.plan.insecure)),
@@ -192,7 +190,7 @@ fn columns(document: &CapacityDocument) -> Vec<Column<'_>> {
     for (name, cell) in same {
         columns.push((name.to_owned(), Box::new(move |_| cell.clone())));
     }
-    let mut add = |name: &str, cell: fn(&TrialRecord) -> String| columns.push((name.to_owned(), Box::new(cell)));
+    let mut add = |name: &str, cell: fn(&TrialRecord) -> Cell| columns.push((name.to_owned(), Box::new(cell)));
     add("trial", |trial| whole(u64::from(trial.number)));
     add("purpose", |trial| text_cell(&trial.purpose));
     add("verdict", |trial| text_cell(&trial.verdict));
@@ -215,7 +213,7 @@ fn columns(document: &CapacityDocument) -> Vec<Column<'_>> {
         let bound = move |trial: &TrialRecord| of(trial).map(|record| truth(record.at_least)).unwrap_or_default();
         columns.push((format!("{name}_is_lower_bound"), Box::new(bound)));
     }
-    let mut add = |name: &str, cell: fn(&TrialRecord) -> String| columns.push((name.to_owned(), Box::new(cell)));
+    let mut add = |name: &str, cell: fn(&TrialRecord) -> Cell| columns.push((name.to_owned(), Box::new(cell)));
     add("in_flight_mean", |trial| real(trial.in_flight_mean));
     add("backlog_growth", |trial| real(trial.backlog_growth));
     add("client_busy", |trial| real(trial.client_busy));

@@ -14,6 +14,7 @@ use crate::record::crypto::{
 use crate::units;
 
 pub use csv::csv;
+pub(super) use csv::table;
 
 /// What stands where a figure does not exist.
 const NONE: &str = "–";

@@ -4,53 +4,13 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use ::csv::{Terminator, Writer, WriterBuilder};
-
+use super::table::{Cell, Named, Table, maybe, moment, real, text, truth, whole};
 use crate::model::failure::FailureKind;
 use crate::record::run::{Latency, RunDocument, SeriesRow};
 use crate::units::quantile_name;
 
 /// The quantiles that have a column in [`summary`]; [`quantiles`] has them all.
 const SUMMARY_QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
-
-/// A text cell. A spreadsheet runs what begins with one of these characters, in the East Asian width too, unless an
-/// apostrophe comes first (OWASP, "CSV Injection").
-pub(super) fn text(value: &str) -> String {
-    let runs = |c| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
-    if value.starts_with(runs) { format!("'{value}") } else { value.to_owned() }
-}
-
-/// A whole number, or an empty cell.
-pub(super) fn whole(value: impl Into<Option<u64>>) -> String {
-    value.into().map(|n| n.to_string()).unwrap_or_default()
-}
-
-/// A number with as many digits as it needs to be read back unchanged, never with an exponent; or an empty cell.
-pub(super) fn real(value: impl Into<Option<f64>>) -> String {
-    value.into().filter(|n| n.is_finite()).map(|n| n.to_string()).unwrap_or_default()
-}
-
-pub(super) fn truth(value: bool) -> String {
-    value.to_string()
-}
-
-pub(super) fn writer(out: &mut dyn io::Write) -> Writer<&mut dyn io::Write> {
-    WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out)
-}
-
-/// Column names with their cells, in order.
-#[derive(Default)]
-struct Row {
-    names: Vec<String>,
-    cells: Vec<String>,
-}
-
-impl Row {
-    fn add(&mut self, name: impl Into<String>, cell: String) {
-        self.names.push(name.into());
-        self.cells.push(cell);
-    }
-}
 
 // Each table says whether the certificate was checked: a file may be read without the others.
 
@@ -59,6 +19,10 @@ impl Row {
 /// # Errors
 /// Only those of `out`.
 pub fn summary(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<()> {
+    summary_table(document).csv(out)
+}
+
+pub(super) fn summary_table(document: &RunDocument) -> Table {
     let mut row = Row::default();
     identity(&mut row, document);
     verdict(&mut row, document);
@@ -68,10 +32,17 @@ pub fn summary(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<()
         distribution(&mut row, name, latency);
     }
     costs(&mut row, document);
-    let mut csv = writer(out);
-    csv.write_record(&row.names)?;
-    csv.write_record(&row.cells)?;
-    csv.flush()
+    Table::named(vec![row.0])
+}
+
+/// The cells of a row, with the names of their columns.
+#[derive(Default)]
+struct Row(Named);
+
+impl Row {
+    fn add(&mut self, name: impl Into<String>, cell: Cell) {
+        self.0.push((name.into(), cell));
+    }
 }
 
 fn identity(row: &mut Row, document: &RunDocument) {
@@ -80,16 +51,16 @@ fn identity(row: &mut Row, document: &RunDocument) {
     let versions: BTreeSet<_> = negotiated.iter().map(|(version, _)| version.to_string()).collect();
     let suites: Vec<_> = negotiated.iter().map(|(_, suite)| suite.iana()).collect();
     let threads = u64::from(host.cpu.threads);
-    row.add("started_at", text(&document.started_at));
+    row.add("started_at", moment(&document.started_at));
     row.add("url", text(&target.url));
     row.add("tool_version", text(&tool.version));
     row.add("crypto", text(&tool.crypto));
-    row.add("host_cpu_model", text(host.cpu.model.as_deref().unwrap_or_default()));
+    row.add("host_cpu_model", maybe(host.cpu.model.as_deref()));
     row.add("host_cores", whole(host.cpu.cores.map(u64::from)));
     row.add("host_threads", whole(threads));
     row.add("unit", text(&document.counts.unit));
     row.add("loop", text(&plan.loop_kind));
-    row.add("arrivals", text(plan.arrivals.as_deref().unwrap_or_default()));
+    row.add("arrivals", maybe(plan.arrivals.as_deref()));
     row.add("seed", whole(plan.seed));
     row.add("rate_per_s", real(plan.rate_per_s));
     row.add("connections", whole(plan.connections));
@@ -114,7 +85,7 @@ fn verdict(row: &mut Row, document: &RunDocument) {
         text(&codes.join(" "))
     };
     row.add("verdict", text(if verdict.valid { "valid" } else { "invalid" }));
-    row.add("limited_by", text(verdict.limited_by.as_deref().unwrap_or_default()));
+    row.add("limited_by", maybe(verdict.limited_by.as_deref()));
     row.add("reasons", codes(&verdict.reasons));
     row.add("warnings", codes(&verdict.warnings));
     row.add("interrupted", truth(document.interrupted));
@@ -198,13 +169,15 @@ fn costs(row: &mut Row, document: &RunDocument) {
 /// # Errors
 /// Only those of `out`.
 pub fn series(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut csv = writer(out);
+    series_table(document).csv(out)
+}
+
+pub(super) fn series_table(document: &RunDocument) -> Table {
     // The header does not depend on the rows: a run without any still says what would be there.
-    csv.write_record(&series_row(document, &SeriesRow::default()).names)?;
-    for second in &document.series {
-        csv.write_record(&series_row(document, second).cells)?;
-    }
-    csv.flush()
+    let mut table = Table::named(vec![series_row(document, &SeriesRow::default()).0]);
+    let cells = |second| series_row(document, second).0.into_iter().map(|(_, cell)| cell).collect();
+    table.rows = document.series.iter().map(cells).collect();
+    table
 }
 
 fn series_row(document: &RunDocument, second: &SeriesRow) -> Row {
@@ -220,7 +193,7 @@ fn series_row(document: &RunDocument, second: &SeriesRow) -> Row {
     row.add("response_p99_ns", whole(second.response_p99_ns));
     row.add("dispatch_lag_max_ns", whole(second.dispatch_lag_max_ns));
     row.add("insecure", truth(document.plan.insecure));
-    row.add("stage", text(second.stage.as_deref().unwrap_or_default()));
+    row.add("stage", maybe(second.stage.as_deref()));
     row
 }
 
@@ -229,12 +202,16 @@ fn series_row(document: &RunDocument, second: &SeriesRow) -> Row {
 /// # Errors
 /// Only those of `out`.
 pub fn quantiles(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut csv = writer(out);
-    csv.write_record(["latency", "q", "ns", "low_ns", "high_ns", "at_least", "count", "censored", "insecure"])?;
+    quantiles_table(document).csv(out)
+}
+
+pub(super) fn quantiles_table(document: &RunDocument) -> Table {
+    let columns = ["latency", "q", "ns", "low_ns", "high_ns", "at_least", "count", "censored", "insecure"];
+    let mut table = Table { columns: columns.map(str::to_owned).to_vec(), rows: Vec::new() };
     for (name, latency) in document.latency.named() {
         let Some(latency) = latency else { continue };
         for record in &latency.quantiles {
-            csv.write_record([
+            table.rows.push(vec![
                 text(name),
                 real(record.q),
                 whole(record.ns),
@@ -244,31 +221,16 @@ pub fn quantiles(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<
                 whole(latency.count),
                 whole(latency.censored),
                 truth(document.plan.insecure),
-            ])?;
+            ]);
         }
     }
-    csv.flush()
+    table
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::record::fixture;
-
-    #[test]
-    fn no_text_is_a_formula_and_numbers_stay_numbers() {
-        for value in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1"] {
-            assert_eq!(text(value), format!("'{value}"));
-        }
-        for value in ["", "https://a/=", "'=1", "1-1"] {
-            assert_eq!(text(value), value);
-        }
-        assert_eq!(
-            (real(-0.5), real(1e21), real(f64::NAN)),
-            ("-0.5".into(), "1000000000000000000000".into(), String::new())
-        );
-        assert_eq!((whole(None), whole(0)), (String::new(), "0".into()));
-    }
 
     #[test]
     fn every_row_says_whether_the_certificate_was_checked() {

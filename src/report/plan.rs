@@ -2,9 +2,9 @@
 
 use std::io;
 
-use super::csv::{real, text as text_cell, truth, whole, writer};
 use super::law;
 use super::layout::{Page, solid};
+use super::table::{Cell, Table, moment, real, text as text_cell, truth, whole};
 use crate::model::suite::{KeyType, Suite};
 use crate::record::plan::{Answer, PlanDocument, PlanRow, Storm, Use};
 use crate::units::{self, ByteCount};
@@ -234,24 +234,22 @@ fn storm(storm: &Storm) -> Vec<String> {
 /// # Errors
 /// Only those of `out`.
 pub fn csv(document: &PlanDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut csv = writer(out);
-    let columns = columns(document);
-    csv.write_record(columns.iter().map(|(name, _)| name))?;
-    for row in &document.rows {
-        csv.write_record(columns.iter().map(|(_, cell)| cell(row)))?;
-    }
-    csv.flush()
+    table(document).csv(out)
+}
+
+pub(in crate::report) fn table(document: &PlanDocument) -> Table {
+    Table::of(columns(document), &document.rows)
 }
 
 /// A column: its name, and the cell of a row.
-type Column<'a> = (String, Box<dyn Fn(&PlanRow) -> String + 'a>);
+type Column<'a> = (String, Box<dyn Fn(&PlanRow) -> Cell + 'a>);
 
 fn columns(document: &PlanDocument) -> Vec<Column<'_>> {
     let mut columns: Vec<Column<'_>> = Vec::new();
     let (demand, plan) = (&document.demand, &document.plan);
     let paths: Vec<&str> = document.documents.iter().map(|from| from.path.as_str()).collect();
     let same = [
-        ("started_at", text_cell(&document.started_at)),
+        ("started_at", moment(&document.started_at)),
         ("documents", text_cell(&paths.join(" "))),
         ("insecure", truth(document.documents.iter().any(|from| from.insecure))),
         ("conclusive", truth(document.reasons.is_empty())),
@@ -266,11 +264,13 @@ fn columns(document: &PlanDocument) -> Vec<Column<'_>> {
     for (name, cell) in same {
         columns.push((name.to_owned(), Box::new(move |_| cell.clone())));
     }
-    let mut add = |name: &str, cell: fn(&PlanRow) -> String| columns.push((name.to_owned(), Box::new(cell)));
-    add("suite", |row| row.suite.map(Suite::iana).unwrap_or_default().to_owned());
-    add("suite_openssl", |row| row.suite.map(Suite::openssl).unwrap_or_default().to_owned());
-    add("version", |row| row.version.map(|version| version.to_string()).unwrap_or_default());
-    add("certificate", |row| row.certificate.map(|certificate| certificate.to_string()).unwrap_or_default());
+    let mut add = |name: &str, cell: fn(&PlanRow) -> Cell| columns.push((name.to_owned(), Box::new(cell)));
+    add("suite", |row| text_cell(row.suite.map(Suite::iana).unwrap_or_default()));
+    add("suite_openssl", |row| text_cell(row.suite.map(Suite::openssl).unwrap_or_default()));
+    add("version", |row| row.version.map(|version| text_cell(&version.to_string())).unwrap_or_default());
+    add("certificate", |row| {
+        row.certificate.map(|certificate| text_cell(&certificate.to_string())).unwrap_or_default()
+    });
     add("one_server_load", |row| real(row.answer.as_ref().map(|answer| answer.one_server_load)));
     add("servers", |row| whole(row.answer.as_ref().map(|answer| answer.servers)));
     add("servers_with_spare", |row| whole(row.answer.as_ref().map(|answer| answer.servers_with_spare)));
@@ -280,7 +280,7 @@ fn columns(document: &PlanDocument) -> Vec<Column<'_>> {
     for operation in OPERATIONS {
         let of =
             move |row: &PlanRow| row.answer.as_ref()?.uses.iter().find(|part| part.operation == operation).cloned();
-        let mut add = |name: &str, cell: fn(Use) -> String| {
+        let mut add = |name: &str, cell: fn(Use) -> Cell| {
             columns.push((
                 format!("{operation}_{name}"),
                 Box::new(move |row: &PlanRow| of(row).map(cell).unwrap_or_default()),
@@ -292,7 +292,7 @@ fn columns(document: &PlanDocument) -> Vec<Column<'_>> {
         add("lower_bound", |part| text_cell(part.lower_bound.as_deref().unwrap_or_default()));
         add("sized", |part| text_cell(part.sized.as_deref().unwrap_or_default()));
     }
-    let mut add = |name: &str, cell: fn(&PlanRow) -> String| columns.push((name.to_owned(), Box::new(cell)));
+    let mut add = |name: &str, cell: fn(&PlanRow) -> Cell| columns.push((name.to_owned(), Box::new(cell)));
     add("storm_sessions", |row| whole(row.storm.as_ref().map(|storm| storm.sessions)));
     add("storm_servers", |row| whole(row.storm.as_ref().map(|storm| storm.servers)));
     add("storm_full_handshakes_per_s", |row| real(row.storm.as_ref().map(|storm| storm.full_handshakes_per_s)));

@@ -15,6 +15,7 @@ use crate::record::suites::{
 use crate::units::{self, ByteCount};
 
 pub use csv::csv;
+pub(super) use csv::table;
 
 /// What stands where there is no figure.
 const NONE: &str = "–";

@@ -35,11 +35,18 @@ fn check_table(render: Render<'_>) {
     }
 }
 
+fn check_workbook(render: Render<'_>) {
+    let mut out = Vec::new();
+    render(&mut out).expect("memory takes everything");
+    assert!(out.starts_with(b"PK"), "a workbook is a zip");
+}
+
 fn check_run(path: &Path, document: &RunDocument) {
     check_text(&|out| report::text::run(document, out));
     check_table(&|out| report::csv::summary(document, out));
     check_table(&|out| report::csv::series(document, out));
     check_table(&|out| report::csv::quantiles(document, out));
+    check_workbook(&|out| report::xlsx::run(document, out));
     std::fs::write(path, serde_json::to_string(document).expect("it was JSON")).expect("room for it");
     let again = folder::load_run(path).expect("what was written can be read");
     assert!(again == *document, "it changed on the way: {document:?}");
@@ -48,6 +55,7 @@ fn check_run(path: &Path, document: &RunDocument) {
 fn check_suites(path: &Path, document: &SuitesDocument) {
     check_text(&|out| report::suites::text(document, out));
     check_table(&|out| report::suites::csv(document, out));
+    check_workbook(&|out| report::xlsx::suites(document, out));
     std::fs::write(path, serde_json::to_string(document).expect("it was JSON")).expect("room for it");
     let again: SuitesDocument = folder::load(path, suites::SCHEMA).expect("what was written can be read");
     assert!(again == *document, "it changed on the way: {document:?}");

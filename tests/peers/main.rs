@@ -24,5 +24,6 @@ mod spreadsheets;
 mod suites;
 mod terminal;
 mod trust;
+mod workbooks;
 
 use common::{fixture, identity};

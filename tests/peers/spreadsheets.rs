@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 /// What the spreadsheet made of a cell.
 #[derive(Debug, Clone, PartialEq)]
-enum Cell {
+pub(super) enum Cell {
     Empty,
     Number(f64),
     /// True, or false: shown as words, counted as 1 or 0.
@@ -106,7 +106,7 @@ fn is_day(text: &str) -> bool {
 }
 
 /// The rows of a table in flat XML, without the empty cells at the end of each, and without empty rows.
-fn rows(xml: &str) -> Vec<Vec<Cell>> {
+pub(super) fn rows(xml: &str) -> Vec<Vec<Cell>> {
     let mut rows = Vec::new();
     for row in xml.split("<table:table-row").skip(1).map(|rest| rest.split("</table:table-row>").next().unwrap()) {
         let mut cells = Vec::new();

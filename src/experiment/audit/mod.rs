@@ -111,6 +111,7 @@ pub fn run(
     }
     let (outcome, verdict) = judge(&findings, plan.decided_by);
     Ok(AuditDocument {
+        label: Default::default(),
         schema: SCHEMA.to_owned(),
         tool: run::tool_with("aws-lc"),
         host: host::facts::read(),

@@ -185,6 +185,7 @@ impl<'a, 'o> Hunt<'a, 'o> {
         let warnings = conclude::warnings(self.plan, &bounds, &ended, (&self.trials, &self.runs));
         let dropped = self.around.addresses.dropped.iter();
         let document = CapacityDocument {
+            label: Default::default(),
             schema: SCHEMA.to_owned(),
             tool: run::tool(first.tls.provider()),
             host: host::facts::read(),

@@ -166,6 +166,7 @@ pub(crate) fn suites(rate: f64, chacha: f64) -> SuitesDocument {
     let mut all = arms("full_handshake", None, rate / 10.0, 1.0);
     all.extend(arms("bulk", Some((load::Direction::Download, 1 << 20)), rate / 100.0, chacha));
     SuitesDocument {
+        label: Default::default(),
         schema: SCHEMA.into(),
         tool: run.tool,
         host: run.host,

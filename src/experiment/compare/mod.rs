@@ -166,6 +166,7 @@ pub fn compare(documents: &Documents, how: How, at: OffsetDateTime) -> Result<Co
     let rows = judge::rows(&measured, &same, how.tolerance);
     let (outcome, reasons) = judge::outcome(&compared, &rows, how.tolerance);
     Ok(CompareDocument {
+        label: Default::default(),
         schema: SCHEMA.to_owned(),
         tool: Comparer {
             version: env!("CARGO_PKG_VERSION").to_owned(),

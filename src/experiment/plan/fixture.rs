@@ -62,6 +62,7 @@ pub(crate) fn capacity(unit: &str, resumed: f64, each: Option<u64>, lower: f64) 
     let trials = levels.iter().zip(1..).map(|((n, off), number)| trial(number, law(*n) * off, Some(*n)));
     let trials: Vec<_> = trials.chain([trial(8, 11_000.0, None)]).collect();
     CapacityDocument {
+        label: Default::default(),
         schema: SCHEMA.into(),
         tool: run.tool,
         host: run.host,

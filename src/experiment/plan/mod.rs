@@ -92,6 +92,7 @@ pub fn plan(sources: &[(String, Source)], ask: &Ask, at: OffsetDateTime) -> Resu
     let rows: Vec<PlanRow> =
         sets.iter().zip(answers).map(|(set, found)| row(set, found, fallback.as_ref(), ask)).collect();
     Ok(PlanDocument {
+        label: Default::default(),
         schema: SCHEMA.to_owned(),
         tool: Comparer {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -379,6 +379,7 @@ impl<'a, 'o> Comparison<'a, 'o> {
         }
         let judged = estimate::judge(&self.cells, self.around.apart);
         SuitesDocument {
+            label: Default::default(),
             schema: SCHEMA.to_owned(),
             tool: run::tool(self.plan.tls().provider()),
             host: host::facts::read(),

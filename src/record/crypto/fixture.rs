@@ -148,6 +148,7 @@ fn remark(code: &str, text: &str) -> Remark {
 pub(crate) fn document() -> CryptoDocument {
     let run = fixture::open_loop();
     CryptoDocument {
+        label: Default::default(),
         schema: SCHEMA.to_owned(),
         tool: Tool { crypto: "aws-lc ring".to_owned(), ..run.tool },
         host: run.host,

@@ -7,56 +7,49 @@ use serde::Serialize;
 use crate::record::compare::{CompareDocument, Figure, Row, Subject, VersusReference};
 use crate::record::run;
 use crate::record::suites::{self, Versus};
-use crate::report::csv::{real, text, truth, whole, writer};
-
-/// Column names with their cells, in order.
-type Cells = Vec<(String, String)>;
+use crate::report::table::{Cell, Named, Table, maybe, moment, real, text, truth, whole};
 
 /// Writes the table. Every row names its document and CPU, so that it can be grouped by either.
 ///
 /// # Errors
 /// Only those of `out`.
 pub fn csv(document: &CompareDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut csv = writer(out);
-    let rows = if document.kind == run::SCHEMA { by_figure(document) } else { by_subject(document) };
-    for (place, row) in rows.iter().enumerate() {
-        if place == 0 {
-            csv.write_record(row.iter().map(|(name, _)| name))?;
-        }
-        csv.write_record(row.iter().map(|(_, cell)| cell))?;
-    }
-    csv.flush()
+    table(document).csv(out)
 }
 
-fn cell(name: impl Into<String>, cell: String) -> (String, String) {
+pub(in crate::report) fn table(document: &CompareDocument) -> Table {
+    Table::named(if document.kind == run::SCHEMA { by_figure(document) } else { by_subject(document) })
+}
+
+fn cell(name: impl Into<String>, cell: Cell) -> (String, Cell) {
     (name.into(), cell)
 }
 
 /// Which document a row is of.
-fn identity(document: &CompareDocument, place: usize) -> Cells {
+fn identity(document: &CompareDocument, place: usize) -> Named {
     let compared = &document.documents[place];
     let commit = compared.tool.commit.as_deref().unwrap_or_default();
     vec![
         cell("document", text(&compared.path)),
         cell("reference", truth(place == 0)),
-        cell("host_cpu_model", text(compared.host.cpu.model.as_deref().unwrap_or_default())),
+        cell("host_cpu_model", maybe(compared.host.cpu.model.as_deref())),
         cell("host_threads", whole(u64::from(compared.host.cpu.threads))),
         cell("tool_version", text(&compared.tool.version)),
         cell("tool_commit", text(commit)),
         cell("crypto", text(&compared.tool.crypto)),
-        cell("started_at", text(&compared.started_at)),
-        cell("url", text(compared.url.as_deref().unwrap_or_default())),
+        cell("started_at", moment(&compared.started_at)),
+        cell("url", maybe(compared.url.as_deref())),
         cell("insecure", compared.insecure.map(truth).unwrap_or_default()),
         cell("reliable", truth(compared.unreliable.is_empty())),
         cell("runs", whole(compared.repeats.len() as u64 + 1)),
-        cell("limited_by", text(compared.limited_by.as_deref().unwrap_or_default())),
+        cell("limited_by", maybe(compared.limited_by.as_deref())),
         cell("tolerance", real(document.plan.tolerance)),
         cell("allowance", real(document.plan.allowance)),
     ]
 }
 
 /// A row for each document and figure.
-fn by_figure(document: &CompareDocument) -> Vec<Cells> {
+fn by_figure(document: &CompareDocument) -> Vec<Named> {
     let mut rows = Vec::new();
     for row in &document.rows {
         for place in 0..document.documents.len() {
@@ -71,7 +64,7 @@ fn by_figure(document: &CompareDocument) -> Vec<Cells> {
 }
 
 /// A row for each document and thing measured, with columns for every measure that any has.
-fn by_subject(document: &CompareDocument) -> Vec<Cells> {
+fn by_subject(document: &CompareDocument) -> Vec<Named> {
     let mut subjects: Vec<&Subject> = Vec::new();
     let mut measures: Vec<&str> = Vec::new();
     for row in &document.rows {
@@ -114,7 +107,7 @@ fn versus(row: &Row, place: usize) -> Option<&VersusReference> {
     row.versus_reference.get(place.checked_sub(1)?)
 }
 
-fn figure(prefix: &str, found: Option<Figure>, versus: Option<&VersusReference>) -> Cells {
+fn figure(prefix: &str, found: Option<Figure>, versus: Option<&VersusReference>) -> Named {
     let name = |column: &str| match column {
         "value" if !prefix.is_empty() => prefix.trim_end_matches('_').to_owned(),
         column => format!("{prefix}{column}"),
@@ -134,11 +127,11 @@ fn figure(prefix: &str, found: Option<Figure>, versus: Option<&VersusReference>)
 }
 
 /// The word that the document has for it.
-fn word(value: &impl Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+fn word(value: &impl Serialize) -> Cell {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(text)).unwrap_or_default()
 }
 
-fn baseline_cells(versus: Option<&Versus>) -> Cells {
+fn baseline_cells(versus: Option<&Versus>) -> Named {
     vec![
         cell("rate_versus_baseline", real(versus.and_then(|versus| versus.ratio))),
         cell("rate_versus_baseline_low", real(versus.and_then(|versus| versus.low))),
@@ -148,8 +141,8 @@ fn baseline_cells(versus: Option<&Versus>) -> Cells {
 }
 
 /// All that a subject may have. A table leaves out the columns that none of its rows has.
-fn subject_cells(subject: &Subject) -> Cells {
-    let words = |value: &Option<String>| text(value.as_deref().unwrap_or_default());
+fn subject_cells(subject: &Subject) -> Named {
+    let words = |value: &Option<String>| maybe(value.as_deref());
     let Subject {
         part,
         workload,
@@ -168,7 +161,7 @@ fn subject_cells(subject: &Subject) -> Cells {
         cell("part", words(part)),
         cell("workload", words(workload)),
         cell("suite", suite.map(|suite| text(suite.iana())).unwrap_or_default()),
-        cell("certificate", certificate.map(|certificate| certificate.to_string()).unwrap_or_default()),
+        cell("certificate", certificate.map(|certificate| text(&certificate.to_string())).unwrap_or_default()),
         cell("algorithm", words(algorithm)),
         cell("operation", words(operation)),
         cell("group", words(group)),

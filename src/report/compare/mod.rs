@@ -16,6 +16,7 @@ use crate::record::{run, suites};
 use crate::units;
 
 pub use csv::csv;
+pub(super) use csv::table as csv_table;
 pub(super) use names::in_full;
 
 /// What stands where a figure does not exist.

@@ -5,7 +5,7 @@ use std::io;
 use crate::record::crypto::{
     AeadRow, CryptoDocument, HandshakeRow, OperationSpeed, PrimitiveRow, RecordLayerRow, RecordSpeed,
 };
-use crate::report::csv::{real, text, truth, whole, writer};
+use crate::report::table::{Cell, Table, maybe, moment, real, text, truth, whole};
 
 const COLUMNS: [&str; 23] = [
     "started_at",
@@ -65,7 +65,7 @@ impl Figure {
         Self { value: turned(self.value), low: self.high.map(turned), high: self.low.map(turned) }
     }
 
-    fn cells(self) -> [String; 3] {
+    fn cells(self) -> [Cell; 3] {
         [real(self.value), real(self.low), real(self.high)]
     }
 }
@@ -75,39 +75,42 @@ impl Figure {
 /// # Errors
 /// Only those of `out`.
 pub fn csv(document: &CryptoDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut csv = writer(out);
-    csv.write_record(COLUMNS)?;
+    table(document).csv(out)
+}
+
+pub(in crate::report) fn table(document: &CryptoDocument) -> Table {
+    let mut rows = Vec::new();
     let records = document.aead.iter().map(aead).chain(document.record_layer.iter().map(record_layer));
     for (what, speed) in records {
         let bytes =
             Figure { value: speed.bytes_per_s, low: speed.bytes_per_s_low, high: speed.bytes_per_s_high }.cells();
         let ns = Figure { value: speed.ns_per_record, low: speed.ns_per_record_low, high: speed.ns_per_record_high };
         let all = ns.per(1e9 * what.threads as f64);
-        csv.write_record(row(document, what, speed.repetitions, bytes, ns, all))?;
+        rows.push(row(document, what, speed.repetitions, bytes, ns, all));
     }
     let sides = document.handshakes.iter().flat_map(handshake);
     for (what, speed) in document.primitives.iter().map(primitive).chain(sides) {
         let ns = Figure { value: speed.ns, low: speed.ns_low, high: speed.ns_high };
         let per_s = Figure { value: speed.per_s, ..ns.per(1e9) };
-        csv.write_record(row(document, what, speed.repetitions, Default::default(), ns, per_s))?;
+        rows.push(row(document, what, speed.repetitions, Default::default(), ns, per_s));
     }
-    csv.flush()
+    Table { columns: COLUMNS.map(str::to_owned).to_vec(), rows }
 }
 
 fn row(
     document: &CryptoDocument,
     what: What,
     repetitions: u64,
-    bytes: [String; 3],
+    bytes: [Cell; 3],
     ns: Figure,
     per_s: Figure,
-) -> [String; COLUMNS.len()] {
+) -> Vec<Cell> {
     let [bytes_per_s, bytes_low, bytes_high] = bytes;
     let [ns_value, ns_low, ns_high] = ns.cells();
     let [per_s, per_s_low, per_s_high] = per_s.cells();
-    [
-        text(&document.started_at),
-        text(document.host.cpu.model.as_deref().unwrap_or_default()),
+    vec![
+        moment(&document.started_at),
+        maybe(document.host.cpu.model.as_deref()),
         text(what.measurement),
         text(what.provider),
         text(what.algorithm),

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use super::table::Table;
 use super::verdict;
 use crate::record::audit::{AuditDocument, Finding, FindingOutcome};
-use crate::report::csv::{truth, whole};
 use crate::report::layout::Page;
+use crate::report::table::{maybe, moment, real, text, truth};
 
 pub(super) fn section(document: &AuditDocument) -> Markup {
     let mut page = Page::default();
@@ -62,11 +62,11 @@ fn findings(document: &AuditDocument) -> Table {
     let mut table = Table::new("findings.csv", &["rule", "level", "outcome", "expected", "observed"]);
     for finding in &document.findings {
         table.row(vec![
-            finding.rule.clone(),
-            finding.level.name().to_owned(),
-            finding.outcome.code().to_owned(),
-            finding.expected.clone(),
-            finding.observed.clone(),
+            text(&finding.rule),
+            text(finding.level.name()),
+            text(finding.outcome.code()),
+            text(&finding.expected),
+            text(&finding.observed),
         ]);
     }
     table
@@ -77,14 +77,14 @@ fn accepted(document: &AuditDocument) -> Table {
     let mut table = Table::new("accepted.csv", &columns);
     for row in &document.accepted {
         table.row(vec![
-            row.version.name().to_owned(),
-            row.suite.to_string(),
-            row.openssl.clone().unwrap_or_default(),
-            row.certificate.map(|kind| kind.to_string()).unwrap_or_default(),
-            row.address.clone(),
-            row.server_name.clone().unwrap_or_default(),
+            text(row.version.name()),
+            text(&row.suite.to_string()),
+            maybe(row.openssl.as_deref()),
+            row.certificate.map(|kind| text(&kind.to_string())).unwrap_or_default(),
+            text(&row.address),
+            maybe(row.server_name.as_deref()),
             row.confirmed.map(truth).unwrap_or_default(),
-            row.detail.clone().unwrap_or_default(),
+            maybe(row.detail.as_deref()),
         ]);
     }
     table
@@ -106,19 +106,18 @@ fn certificates(document: &AuditDocument) -> Table {
     ];
     let mut table = Table::new("certificates.csv", &columns);
     for row in &document.certificates {
-        let days = whole(row.days_left.unsigned_abs());
         table.row(vec![
-            row.common_names.join(", "),
-            row.names.join(", "),
-            row.issuer.clone(),
-            row.serial.clone(),
-            row.not_before.clone(),
-            row.not_after.clone(),
-            if row.days_left < 0 { format!("-{days}") } else { days },
-            row.key.clone(),
-            row.signature_algorithm.clone(),
-            row.path.clone(),
-            row.staple.clone(),
+            text(&row.common_names.join(", ")),
+            text(&row.names.join(", ")),
+            text(&row.issuer),
+            text(&row.serial),
+            moment(&row.not_before),
+            moment(&row.not_after),
+            real(i32::try_from(row.days_left).ok().map(f64::from)),
+            text(&row.key),
+            text(&row.signature_algorithm),
+            text(&row.path),
+            text(&row.staple),
         ]);
     }
     table

@@ -8,8 +8,8 @@ use super::table::Table;
 use super::verdict;
 use crate::record::capacity::{CapacityDocument, SloRecord, TrialRecord};
 use crate::record::law::{Law, LawFit};
-use crate::report::csv::{real, truth, whole};
 use crate::report::layout::Page;
+use crate::report::table::{real, text, truth, whole};
 use crate::units;
 
 /// Verdicts of trials with their colours, in the order of the legend.
@@ -108,10 +108,10 @@ fn trials(document: &CapacityDocument) -> Table {
     for trial in &document.trials {
         let mut cells = vec![
             whole(u64::from(trial.number)),
-            trial.purpose.clone(),
+            text(&trial.purpose),
             real(trial.rate_per_s),
             real(trial.duration_s),
-            trial.verdict.clone(),
+            text(&trial.verdict),
             truth(trial.valid),
             truth(trial.client_limited),
             truth(trial.overloaded),
@@ -127,7 +127,7 @@ fn trials(document: &CapacityDocument) -> Table {
             let of = trial.objectives.get(n);
             cells
                 .extend([of.and_then(|of| of.observed), of.and_then(|of| of.low), of.and_then(|of| of.high)].map(real));
-            cells.push(of.map(|of| of.verdict.clone()).unwrap_or_default());
+            cells.push(of.map(|of| text(&of.verdict)).unwrap_or_default());
         }
         table.row(cells);
     }

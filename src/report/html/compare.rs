@@ -8,8 +8,8 @@ use super::table::Table;
 use super::verdict;
 use crate::record::compare::{CompareDocument, Row, Subject, Verdict, VersusReference, measure_in_words};
 use crate::report::compare::{heading, in_full, letter, ratio, times, words};
-use crate::report::csv::{real, truth};
 use crate::report::layout::Page;
+use crate::report::table::{real, text, truth};
 
 /// The most figures that are drawn of one document; the table has all.
 const MOST: usize = 120;
@@ -89,8 +89,8 @@ fn table(title: &str, pairs: &[(&Row, VersusReference)], other: usize) -> Table 
     for (row, versus) in pairs {
         let figure = |place: usize| row.figures.get(place).copied().flatten();
         table.row(vec![
-            in_full(row),
-            row.measure.clone(),
+            text(&in_full(row)),
+            text(&row.measure),
             truth(row.leading),
             real(figure(0).map(|figure| figure.value)),
             real(figure(other).map(|figure| figure.value)),
@@ -98,7 +98,7 @@ fn table(title: &str, pairs: &[(&Row, VersusReference)], other: usize) -> Table 
             real(versus.ratio),
             real(versus.low),
             real(versus.high),
-            words(versus).to_owned(),
+            text(words(versus)),
         ]);
     }
     table

@@ -10,8 +10,8 @@ use super::verdict;
 use crate::model::crypto::{Direction, Library};
 use crate::model::suite::RecordCipher;
 use crate::record::crypto::{AeadRow, CryptoDocument, HandshakeRow, OperationSpeed, PrimitiveRow};
-use crate::report::csv::{real, truth, whole};
 use crate::report::layout::Page;
+use crate::report::table::{Cell, real, text, truth, whole};
 use crate::units;
 
 pub(super) fn section(document: &CryptoDocument) -> Markup {
@@ -121,9 +121,9 @@ fn records_table(rows: &[AeadRow], threads: u64) -> Table {
     for row in rows {
         let speed = &row.speed;
         table.row(vec![
-            row.algorithm.name().to_owned(),
-            row.provider.name().to_owned(),
-            row.direction.name().to_owned(),
+            text(row.algorithm.name()),
+            text(row.provider.name()),
+            text(row.direction.name()),
             whole(row.record_bytes),
             whole(row.threads),
             truth(row.whole_record),
@@ -160,7 +160,7 @@ fn dot(name: String, group: String, colour: usize, speed: &OperationSpeed) -> Ba
 
 const SPEED: [&str; 4] = ["ns", "ns_low", "ns_high", "per_s"];
 
-fn speed_cells(speed: &OperationSpeed) -> [String; 4] {
+fn speed_cells(speed: &OperationSpeed) -> [Cell; 4] {
     [real(speed.ns), real(speed.ns_low), real(speed.ns_high), real(speed.per_s)]
 }
 
@@ -174,7 +174,7 @@ fn primitives(rows: &[PrimitiveRow]) -> Markup {
         .collect();
     let mut table = Table::new("public-keys.csv", &[&["algorithm", "operation", "provider"][..], &SPEED].concat());
     for row in rows {
-        let names = [row.algorithm.name(), row.operation.name(), row.provider.name()].map(str::to_owned);
+        let names = [row.algorithm.name(), row.operation.name(), row.provider.name()].map(text);
         table.row(names.into_iter().chain(speed_cells(&row.speed)).collect());
     }
     html! {
@@ -195,14 +195,15 @@ fn handshakes(rows: &[HandshakeRow]) -> Markup {
         for (colour, side, speed) in [(0, "client", &row.client), (1, "server", &row.server)] {
             bars.push(dot(format!("{side} {}", row.provider.name()), head.clone(), colour, speed));
             let names = [
-                row.suite.iana().to_owned(),
-                row.version.to_string(),
-                certificate.clone(),
-                group.clone(),
-                row.handshake.name().to_owned(),
-                row.provider.name().to_owned(),
-                side.to_owned(),
-            ];
+                row.suite.iana(),
+                &row.version.to_string(),
+                &certificate,
+                &group,
+                row.handshake.name(),
+                row.provider.name(),
+                side,
+            ]
+            .map(text);
             table.row(names.into_iter().chain(speed_cells(speed)).collect());
         }
     }
@@ -217,10 +218,10 @@ fn record_layer(document: &CryptoDocument) -> Markup {
     let mut table = Table::new("record-layer.csv", &columns);
     for row in &document.record_layer {
         table.row(vec![
-            row.suite.iana().to_owned(),
-            row.version.to_string(),
-            row.provider.name().to_owned(),
-            row.direction.name().to_owned(),
+            text(row.suite.iana()),
+            text(&row.version.to_string()),
+            text(row.provider.name()),
+            text(row.direction.name()),
             whole(row.record_bytes),
             real(row.speed.bytes_per_s),
             real(row.speed.ns_per_record),

@@ -7,9 +7,9 @@ use super::bars::{self, Bar};
 use super::table::Table;
 use super::{capacity, verdict};
 use crate::record::plan::{PlanDocument, PlanRow};
-use crate::report::csv::{real, truth, whole};
 use crate::report::layout::Page;
 use crate::report::plan::{full_name, heading};
+use crate::report::table::{maybe, real, text, truth, whole};
 use crate::units;
 
 pub(super) fn section(document: &PlanDocument) -> Markup {
@@ -59,13 +59,13 @@ fn servers(document: &PlanDocument) -> Table {
     for row in &document.rows {
         let answer = row.answer.as_ref();
         table.row(vec![
-            full_name(row),
+            text(&full_name(row)),
             real(answer.map(|answer| answer.one_server_load)),
             whole(answer.map(|answer| answer.servers)),
             whole(answer.map(|answer| answer.servers_with_spare)),
             real(answer.map(|answer| answer.load)),
             answer.map(|answer| truth(answer.at_most)).unwrap_or_default(),
-            row.unanswered.clone().unwrap_or_default(),
+            maybe(row.unanswered.as_deref()),
         ]);
     }
     table
@@ -86,14 +86,14 @@ fn work(document: &PlanDocument) -> Table {
     for row in &document.rows {
         for part in row.answer.iter().flat_map(|answer| &answer.uses) {
             table.row(vec![
-                full_name(row),
-                part.operation.clone(),
+                text(&full_name(row)),
+                text(&part.operation),
                 real(part.demand_per_s),
                 real(part.capacity_per_s),
                 real(part.capacity_high_per_s),
-                part.lower_bound.clone().unwrap_or_default(),
-                part.sized.clone().unwrap_or_default(),
-                part.from.clone(),
+                maybe(part.lower_bound.as_deref()),
+                maybe(part.sized.as_deref()),
+                text(&part.from),
             ]);
         }
     }

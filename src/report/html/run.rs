@@ -8,9 +8,9 @@ use super::series;
 use super::table::Table;
 use super::verdict;
 use crate::record::run::{Latency, QuantileRecord, RunDocument};
-use crate::report::csv::{real, truth, whole};
 use crate::report::latency::title;
 use crate::report::layout::Page;
+use crate::report::table::{real, text, truth, whole};
 use crate::units;
 
 pub(super) fn section(document: &RunDocument) -> Markup {
@@ -37,7 +37,7 @@ fn percentiles(document: &RunDocument) -> Markup {
         let Some(latency) = latency else { continue };
         for record in &latency.quantiles {
             table.row(vec![
-                name.to_owned(),
+                text(name),
                 whole(latency.count),
                 whole(latency.censored),
                 real(record.q),
@@ -98,15 +98,15 @@ fn point(name: &str, record: &QuantileRecord) -> Option<Point> {
 fn outcomes(document: &RunDocument) -> Markup {
     let mut failures = Table::new("failures.csv", &["of", "kind", "detail", "n"]);
     for row in &document.failure_details {
-        failures.row(vec![row.of.clone(), row.kind.to_string(), row.detail.clone(), whole(row.n)]);
+        failures.row(vec![text(&row.of), text(&row.kind.to_string()), text(&row.detail), whole(row.n)]);
     }
     let mut agreed = Table::new("negotiated.csv", &["version", "suite", "group", "handshake", "count"]);
     for row in &document.negotiated {
         agreed.row(vec![
-            row.version.to_string(),
-            row.suite.iana().to_owned(),
-            row.group.map(|group| group.to_string()).unwrap_or_default(),
-            row.handshake.clone(),
+            text(&row.version.to_string()),
+            text(row.suite.iana()),
+            row.group.map(|group| text(&group.to_string())).unwrap_or_default(),
+            text(&row.handshake),
             whole(row.count),
         ]);
     }

@@ -6,7 +6,7 @@ use super::axis::{Axis, Scale};
 use super::chart::{Chart, Mark, Point, Series, Style};
 use super::table::Table;
 use crate::record::run::{RunDocument, SeriesRow};
-use crate::report::csv::{real, whole};
+use crate::report::table::{maybe, real, whole};
 use crate::units;
 
 /// The most seconds that are drawn without thinning.
@@ -148,7 +148,7 @@ fn table(rows: &[&SeriesRow]) -> Table {
             whole(row.response_p50_ns),
             whole(row.response_p99_ns),
             whole(row.dispatch_lag_max_ns),
-            row.stage.clone().unwrap_or_default(),
+            maybe(row.stage.as_deref()),
         ]);
     }
     table

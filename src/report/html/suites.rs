@@ -8,9 +8,9 @@ use super::table::Table;
 use super::verdict;
 use crate::model::suite::KeyType;
 use crate::record::suites::{ArmRecord, Figure, SuitesDocument, TrustVerdict, WorkloadTrust};
-use crate::report::csv::{real, truth, whole};
 use crate::report::layout::Page;
 use crate::report::suites::{cells, heading, ratio, title, trust_of, words};
+use crate::report::table::{maybe, real, text, truth, whole};
 use crate::units;
 
 pub(super) fn section(document: &SuitesDocument) -> Markup {
@@ -120,11 +120,11 @@ fn table(name: &str, arms: &[&ArmRecord]) -> Table {
     for arm in arms {
         let (estimate, versus) = (&arm.estimate, arm.versus_baseline.as_ref());
         let mut cells = vec![
-            arm.suite.iana().to_owned(),
-            arm.certificate.to_string(),
+            text(arm.suite.iana()),
+            text(&arm.certificate.to_string()),
             truth(arm.control),
-            arm.rate_of.clone(),
-            arm.limited_by.clone().unwrap_or_default(),
+            text(&arm.rate_of),
+            maybe(arm.limited_by.as_deref()),
         ];
         cells.extend(three(estimate.rate_per_s));
         cells.extend(three(estimate.bytes_per_s));
@@ -132,7 +132,7 @@ fn table(name: &str, arms: &[&ArmRecord]) -> Table {
             real(versus.and_then(|versus| versus.ratio)),
             real(versus.and_then(|versus| versus.low)),
             real(versus.and_then(|versus| versus.high)),
-            versus.map_or_else(|| "baseline".to_owned(), |versus| versus.verdict.clone()),
+            text(versus.map_or("baseline", |versus| &versus.verdict)),
             value(estimate.response_p50_ns),
             value(estimate.response_p99_ns),
             value(estimate.client_cpu_ns),

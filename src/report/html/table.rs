@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::report::csv;
+use crate::report::table::{self, Cell};
 
 /// What a data URL need not encode, beyond letters and digits.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b',').remove(b'~');
@@ -11,31 +11,25 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 /// Cells as CSV has them: numbers unrounded, units in the names of columns, nothing where there is no figure.
 pub(super) struct Table {
     file: String,
-    columns: Vec<String>,
-    rows: Vec<Vec<String>>,
+    cells: table::Table,
 }
 
 impl Table {
     /// A table that is saved as `file`.
     pub(super) fn new(file: &str, columns: &[&str]) -> Self {
-        Self { file: file.to_owned(), columns: columns.iter().map(|&name| name.to_owned()).collect(), rows: Vec::new() }
+        let columns = columns.iter().map(|&name| name.to_owned()).collect();
+        Self { file: file.to_owned(), cells: table::Table { columns, rows: Vec::new() } }
     }
 
     /// One row more, with a cell for each column.
-    pub(super) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+    pub(super) fn row(&mut self, cells: Vec<Cell>) {
+        self.cells.rows.push(cells);
     }
 
     fn csv(&self) -> String {
         let mut bytes: Vec<u8> = Vec::new();
-        let mut writer = csv::writer(&mut bytes);
         // Writing to memory does not fail; what would is left out rather than a reason to lose the page.
-        let _ = writer.write_record(&self.columns);
-        for row in &self.rows {
-            let safe = |cell: &String| if is_number(cell) { cell.clone() } else { csv::text(cell) };
-            let _ = writer.write_record(row.iter().map(safe));
-        }
-        drop(writer);
+        let _ = self.cells.csv(&mut bytes);
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
@@ -43,14 +37,15 @@ impl Table {
     pub(super) fn render(&self) -> Markup {
         let csv = self.csv();
         let data = format!("data:text/csv;charset=utf-8,{}", utf8_percent_encode(&csv, KEPT));
+        let table::Table { columns, rows } = &self.cells;
         html! {
             details {
-                summary { "Data (" (self.rows.len()) @if self.rows.len() == 1 { " row)" } @else { " rows)" } }
+                summary { "Data (" (rows.len()) @if rows.len() == 1 { " row)" } @else { " rows)" } }
                 p.note { a download=(self.file) href=(data) { "Save as " (self.file) } }
                 div.wide { table {
-                    thead { tr { @for name in &self.columns { th { (name) } } } }
-                    tbody { @for row in &self.rows { tr { @for cell in row {
-                        td class=[is_number(cell).then_some("n")] { (cell) }
+                    thead { tr { @for name in columns { th { (name) } } } }
+                    tbody { @for row in rows { tr { @for cell in row {
+                        td class=[cell.is_number().then_some("n")] { (cell.words()) }
                     } } } }
                 } }
             }
@@ -58,19 +53,16 @@ impl Table {
     }
 }
 
-fn is_number(cell: &str) -> bool {
-    cell.parse::<f64>().is_ok_and(f64::is_finite)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::table::{real, text};
 
     #[test]
     fn cells_harm_neither_page_nor_sheet() {
         let mut table = Table::new("x.csv", &["a", "b_ns"]);
-        table.row(vec!["<b>=\u{7}\"".into(), "-5".into()]);
-        table.row(vec!["=1+1".into(), String::new()]);
+        table.row(vec![text("<b>=\u{7}\""), real(-5.0)]);
+        table.row(vec![text("=1+1"), Cell::Empty]);
         let page = table.render().into_string();
         assert!(page.contains("<td>&lt;b&gt;=\u{7}&quot;</td><td class=\"n\">-5</td>"), "{page}");
         assert!(!page.contains("<b>") && table.csv().contains("'=1+1"), "{}", table.csv());

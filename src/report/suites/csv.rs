@@ -2,32 +2,30 @@
 
 use std::io;
 
-use super::super::csv::{real, text as text_cell, truth, whole, writer};
 use super::{Cost, trust_of};
 use crate::model::suites::Direction;
 use crate::record::suites::{ArmRecord, SuitesDocument};
+use crate::report::table::{Cell, Table, moment, real, text as text_cell, truth, whole};
 
 /// One row for each suite, certificate type, workload and size; a header even where there is none.
 ///
 /// # Errors
 /// Only those of `out`.
 pub fn csv(document: &SuitesDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut csv = writer(out);
-    let columns = columns(document);
-    csv.write_record(columns.iter().map(|(name, _)| name))?;
-    for arm in &document.arms {
-        csv.write_record(columns.iter().map(|(_, cell)| cell(arm)))?;
-    }
-    csv.flush()
+    table(document).csv(out)
+}
+
+pub(in crate::report) fn table(document: &SuitesDocument) -> Table {
+    Table::of(columns(document), &document.arms)
 }
 
 /// A column: its name, and the cell of a row.
-type Column<'a> = (String, Box<dyn Fn(&ArmRecord) -> String + 'a>);
+type Column<'a> = (String, Box<dyn Fn(&ArmRecord) -> Cell + 'a>);
 
 fn columns(document: &SuitesDocument) -> Vec<Column<'_>> {
     let mut columns = identity(document);
     let trust = move |arm: &ArmRecord| trust_of(&document.trustworthy, arm);
-    let mut add = |name: &str, cell: fn(&ArmRecord) -> String| columns.push((name.to_owned(), Box::new(cell)));
+    let mut add = |name: &str, cell: fn(&ArmRecord) -> Cell| columns.push((name.to_owned(), Box::new(cell)));
     add("rounds", |arm| whole(u64::from(arm.estimate.rounds)));
     add("disturbed_rounds", |arm| {
         whole(arm.rounds.iter().filter(|round| round.disturbed && round.rate_per_s.is_some()).count() as u64)
@@ -39,7 +37,7 @@ fn columns(document: &SuitesDocument) -> Vec<Column<'_>> {
         Box::new(move |arm| trust(arm).map(|trust| text_cell(trust.verdict.name())).unwrap_or_default()),
     ));
     columns.push(("noise_floor".to_owned(), Box::new(move |arm| real(trust(arm).and_then(|trust| trust.noise_floor)))));
-    let mut add = |name: &str, cell: fn(&ArmRecord) -> String| columns.push((name.to_owned(), Box::new(cell)));
+    let mut add = |name: &str, cell: fn(&ArmRecord) -> Cell| columns.push((name.to_owned(), Box::new(cell)));
     add("groups", |arm| text_cell(&arm.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")));
     let figures: [(&str, Cost); 8] = [
         ("rate_per_s", |arm| arm.estimate.rate_per_s),
@@ -56,7 +54,7 @@ fn columns(document: &SuitesDocument) -> Vec<Column<'_>> {
         columns.push((format!("{name}_low"), Box::new(move |arm| real(figure(arm).and_then(|figure| figure.low)))));
         columns.push((format!("{name}_high"), Box::new(move |arm| real(figure(arm).and_then(|figure| figure.high)))));
     }
-    let mut add = |name: &str, cell: fn(&ArmRecord) -> String| columns.push((name.to_owned(), Box::new(cell)));
+    let mut add = |name: &str, cell: fn(&ArmRecord) -> Cell| columns.push((name.to_owned(), Box::new(cell)));
     add("common_rate_per_s", |arm| real(arm.estimate.common_rate_per_s));
     add("responses", |arm| whole(arm.estimate.responses));
     add("failed", |arm| whole(arm.estimate.failed));
@@ -81,7 +79,7 @@ fn columns(document: &SuitesDocument) -> Vec<Column<'_>> {
 fn identity(document: &SuitesDocument) -> Vec<Column<'_>> {
     let mut columns: Vec<Column<'_>> = Vec::new();
     let same = [
-        ("started_at", text_cell(&document.started_at)),
+        ("started_at", moment(&document.started_at)),
         ("url", text_cell(&document.target.url)),
         ("host_cpu_model", text_cell(document.host.cpu.model.as_deref().unwrap_or_default())),
         ("crypto", text_cell(&document.tool.crypto)),
@@ -92,14 +90,14 @@ fn identity(document: &SuitesDocument) -> Vec<Column<'_>> {
     for (name, cell) in same {
         columns.push((name.to_owned(), Box::new(move |_| cell.clone())));
     }
-    let mut add = |name: &str, cell: fn(&ArmRecord) -> String| columns.push((name.to_owned(), Box::new(cell)));
-    add("suite", |arm| arm.suite.iana().to_owned());
-    add("suite_openssl", |arm| arm.suite.openssl().to_owned());
-    add("policy_standing", |arm| arm.standing.map(|standing| standing.name().to_owned()).unwrap_or_default());
-    add("version", |arm| arm.version.to_string());
-    add("certificate", |arm| arm.certificate.to_string());
+    let mut add = |name: &str, cell: fn(&ArmRecord) -> Cell| columns.push((name.to_owned(), Box::new(cell)));
+    add("suite", |arm| text_cell(arm.suite.iana()));
+    add("suite_openssl", |arm| text_cell(arm.suite.openssl()));
+    add("policy_standing", |arm| arm.standing.map(|standing| text_cell(standing.name())).unwrap_or_default());
+    add("version", |arm| text_cell(&arm.version.to_string()));
+    add("certificate", |arm| text_cell(&arm.certificate.to_string()));
     add("workload", |arm| text_cell(&arm.workload));
-    add("direction", |arm| arm.direction.map(Direction::name).unwrap_or_default().to_owned());
+    add("direction", |arm| text_cell(arm.direction.map(Direction::name).unwrap_or_default()));
     add("object_bytes", |arm| whole(arm.object_bytes));
     add("baseline", |arm| truth(arm.baseline));
     add("control", |arm| truth(arm.control));
