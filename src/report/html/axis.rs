@@ -5,6 +5,8 @@
 pub(super) enum Scale {
     /// Evenly, from zero.
     Linear,
+    /// Evenly, from zero, in steps that are round numbers of KiB, MiB and so on.
+    Bytes,
     /// By their logarithm: only values above zero have a place.
     Log,
 }
@@ -27,7 +29,7 @@ impl Axis {
         show: impl Fn(f64) -> String,
     ) -> Option<Self> {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for value in values.into_iter().filter(|value| value.is_finite() && (scale == Scale::Linear || *value > 0.0)) {
+        for value in values.into_iter().filter(|value| value.is_finite() && (scale != Scale::Log || *value > 0.0)) {
             (low, high) = (low.min(value), high.max(value));
         }
         if low > high {
@@ -35,6 +37,10 @@ impl Axis {
         }
         let places = match scale {
             Scale::Linear => linear(low.min(0.0), high),
+            Scale::Bytes => {
+                let unit = 1024f64.powf(high.max(1.0).log(1024.0).floor());
+                linear(low.min(0.0) / unit, high / unit).into_iter().map(|at| at * unit).collect()
+            }
             Scale::Log => logarithmic(low, high),
         };
         let (low, high) = (places[0], places[places.len() - 1]);
@@ -69,7 +75,7 @@ impl Axis {
     /// Where `value` lies: 0 at the low end, 1 at the high one. `None` where it has no place.
     pub(super) fn place(&self, value: f64) -> Option<f64> {
         let of = |value: f64| match self.scale {
-            Scale::Linear => Some(value),
+            Scale::Linear | Scale::Bytes => Some(value),
             Scale::Log => (value > 0.0).then(|| value.ln()),
         };
         let (low, high, at) = (of(self.low)?, of(self.high)?, of(value)?);
@@ -107,7 +113,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_value_has_a_place_within(values in prop::collection::vec(1e-9..1e15f64, 1..20)) {
-            for scale in [Scale::Linear, Scale::Log] {
+            for scale in [Scale::Linear, Scale::Bytes, Scale::Log] {
                 let axis = Axis::over("x", scale, values.iter().copied(), |at| at.to_string()).unwrap();
                 for value in &values {
                     let place = axis.place(*value).unwrap();
@@ -126,5 +132,7 @@ mod tests {
         assert_eq!(axis.ticks().map(|(_, text)| text).collect::<Vec<_>>(), ["2", "5"]);
         let axis = Axis::over("x", Scale::Linear, [0.0, 41.0], |at| at.to_string()).unwrap();
         assert_eq!(axis.ticks().map(|(_, text)| text).collect::<Vec<_>>(), ["0", "10", "20", "30", "40", "50"]);
+        let axis = Axis::over("x", Scale::Bytes, [0.0, 118e6], |at| (at / 1_048_576.0).to_string()).unwrap();
+        assert_eq!(axis.ticks().map(|(_, text)| text).collect::<Vec<_>>(), ["0", "20", "40", "60", "80", "100", "120"]);
     }
 }

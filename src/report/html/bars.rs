@@ -84,7 +84,7 @@ fn row(bar: &Bar, y: f64, scale: Scale, place: &dyn Fn(f64) -> Option<f64>) -> M
             title { (&bar.label) }
             text x="8" y=(px(y + 16.0)) { (shortened(&bar.name)) }
             @if let Some(at) = bar.value.and_then(place) {
-                @if scale == Scale::Linear {
+                @if scale != Scale::Log {
                     rect class=(format!("bar{bound}")) x=(NAMES) width=(px((at - NAMES).max(1.0))) y=(px(y + 5.0)) height=(STEP - 10.0) {}
                 } @else {
                     circle class=(if bar.bound { "bound" } else { "dot" }) cx=(px(at)) cy=(px(middle)) r="4" {}

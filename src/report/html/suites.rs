@@ -41,7 +41,7 @@ fn workload(cell: &[ArmRecord], trust: Option<&WorkloadTrust>) -> Markup {
         @if bars.iter().any(|bar| bar.bound) { p.note { "Pale: limited by the client; the endpoint could do as much or more (≥)." } }
         figure {
             @if bars.iter().all(|bar| bar.value.is_none()) { p { "No rate is known." } }
-            (bars::render(unit, Scale::Linear, show, None, &bars))
+            (bars::render(unit, if bulk { Scale::Bytes } else { Scale::Linear }, show, None, &bars))
             (table(&name, &arms).render())
         }
     }

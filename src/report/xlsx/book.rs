@@ -93,6 +93,8 @@ impl Book {
             chart.set_width(960).set_height(CHART_ROWS * 20 - 20);
             sheet.insert_chart(place * CHART_ROWS, 0, &chart).map_err(failed)?;
         }
+        // Printed, no chart is cut in two.
+        sheet.set_portrait().set_print_fit_to_pages(1, 0);
         Ok(())
     }
 

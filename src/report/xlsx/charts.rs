@@ -83,7 +83,7 @@ pub(super) fn series(table: &Table) -> Vec<Chart> {
     [counts.chart(), times.chart()].into_iter().flatten().collect()
 }
 
-/// The rates of each workload as columns with their intervals, and the sheet behind them. Controls are the baseline again, and left out.
+/// The rates of each workload as bars with their intervals, and the sheet behind them. Controls are the baseline again, and left out.
 pub(super) fn suites(document: &SuitesDocument) -> (Table, Vec<Chart>) {
     let columns = ["workload", "suite", "rate_per_s", "interval_below", "interval_above"].map(str::to_owned).to_vec();
     let mut table = Table { columns, rows: Vec::new() };
@@ -123,16 +123,18 @@ fn bar(arm: &ArmRecord, title: &str) -> Option<Vec<Cell>> {
 }
 
 fn bars(title: &str, first: u32, last: u32) -> Chart {
-    let mut chart = Chart::new(ChartType::Column);
-    chart.title().set_name(&format!("Per second: {title} (95 % intervals; ≥: the client was the limit)"));
+    // Names of suites are long: they have room at the left of bars that lie, and the first one at the top.
+    let mut chart = Chart::new(ChartType::Bar);
+    chart.title().set_name(title);
     chart.legend().set_hidden();
-    chart.y_axis().set_name("per second").set_min(0);
+    chart.y_axis().set_reverse();
+    chart.x_axis().set_name("per second, with 95 % intervals (≥: the client was the limit)").set_min(0);
     let range = |column| ChartRange::new_from_range(DATA, first, column, last, column);
     let mut interval = ChartErrorBars::new();
     interval.set_type(ChartErrorBarsType::Custom(range(4), range(3)));
     let series = chart.add_series();
     series.set_name((DATA, 0, 2));
-    series.set_categories((DATA, first, 1, last, 1)).set_values((DATA, first, 2, last, 2)).set_y_error_bars(&interval);
+    series.set_categories((DATA, first, 1, last, 1)).set_values((DATA, first, 2, last, 2)).set_x_error_bars(&interval);
     chart
 }
 
