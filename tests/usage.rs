@@ -118,7 +118,7 @@ fn every_command_refuses_in_one_line() {
         (
             &["report", "/", "--format", "xml"],
             2,
-            &["--format 'xml'", "text, csv, html, xlsx, csv-series or csv-quantiles"],
+            &["--format 'xml'", "text, csv, html, xlsx, hdr, hgrm, csv-series or csv-quantiles"],
         ),
         (&["serve", "--threads", "0"], 2, &["--threads '0'", "from 1 on"]),
         (&["serve", "--threads", "2000"], 2, &["--threads 2000", "between 1 and 1024"]),

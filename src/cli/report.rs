@@ -11,7 +11,7 @@ use super::exit::Failed;
 use super::output;
 use crate::record::folder::{self, DOCUMENT};
 use crate::record::{audit, capacity, compare, crypto, plan, run, suites, trial};
-use crate::report::{self, html, xlsx};
+use crate::report::{self, hdr, html, xlsx};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -23,6 +23,10 @@ enum Format {
     Html,
     /// A workbook: the verdict, every table with typed cells and filters, and charts
     Xlsx,
+    /// Of run only: the latencies by the second as an HdrHistogram log (.hlog)
+    Hdr,
+    /// Of run only: the percentiles of --latency as HdrHistogram's tools plot them (.hgrm), in milliseconds
+    Hgrm,
     /// Of run only: series.csv, a row for each second
     CsvSeries,
     /// Of run only: quantiles.csv, a row for each quantile of each latency
@@ -38,6 +42,10 @@ pub(super) struct ReportArgs {
     /// What to print
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    /// Which latency --format hgrm is about: connect, handshake_full, handshake_resumed, first_byte, service, response or dispatch_lag; by default
+    /// the first of response, service, handshake_full and handshake_resumed that was measured
+    #[arg(long, value_name = "NAME")]
+    latency: Option<String>,
     /// Writes to this file, which must be new, instead of to stdout
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -78,17 +86,42 @@ pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
         // Of another kind, it is refused with what was expected.
         _ => {
             let document: run::RunDocument = folder::load(&path, run::SCHEMA).map_err(Failed::could_not_run)?;
+            let latency = latency(&document, args)?;
             write(args, |out| match args.format {
                 Format::Text => report::text::run(&document, out),
                 Format::Csv => report::csv::summary(&document, out),
                 Format::Html => html::run(&document, out),
                 Format::Xlsx => xlsx::run(&document, out),
+                Format::Hdr => hdr::hlog(&document, out),
+                Format::Hgrm => latency.map_or(Ok(()), |latency| hdr::hgrm(latency, out)),
                 Format::CsvSeries => report::csv::series(&document, out),
                 Format::CsvQuantiles => report::csv::quantiles(&document, out),
             })?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The latency that `--format hgrm` is about; `None` for another format.
+fn latency<'a>(document: &'a run::RunDocument, args: &ReportArgs) -> Result<Option<&'a run::Latency>, Failed> {
+    if args.format != Format::Hgrm {
+        return match args.latency {
+            Some(_) => Err(Failed::usage("--latency goes with --format hgrm only".to_owned())),
+            None => Ok(None),
+        };
+    }
+    let measured = document.latency.named().into_iter().filter_map(|(name, latency)| Some((name, latency?)));
+    let measured: Vec<_> = measured.collect();
+    let wanted = match &args.latency {
+        Some(name) => std::slice::from_ref(name).iter().map(String::as_str).collect(),
+        None => vec!["response", "service", "handshake_full", "handshake_resumed"],
+    };
+    let find = |name: &str| measured.iter().find(|(other, _)| *other == name).map(|(_, latency)| *latency);
+    wanted.into_iter().find_map(find).map(Some).ok_or_else(|| {
+        let names: Vec<_> = measured.iter().map(|(name, _)| *name).collect();
+        let asked = args.latency.as_deref().unwrap_or("hgrm");
+        Failed::usage(format!("--latency '{asked}': this run measured {}", names.join(", ")))
+    })
 }
 
 /// The comparison of suites that a trial holds.
@@ -111,7 +144,7 @@ fn render<D: DeserializeOwned>(
         Format::Csv => csv,
         Format::Html => html,
         Format::Xlsx => xlsx,
-        Format::CsvSeries | Format::CsvQuantiles => {
+        Format::Hdr | Format::Hgrm | Format::CsvSeries | Format::CsvQuantiles => {
             let path = path.display();
             return Err(Failed::usage(format!(
                 "--format: {path} is a {schema}, which has text, csv, html and xlsx only"

@@ -11,6 +11,7 @@ use rustls::pki_types::ServerName;
 
 use super::clock::{Clock, Ns};
 use super::control::StopFlag;
+use super::intervals::Intervals;
 use super::ledger::{Failures, Ledger, Metric, Slice};
 use super::opening::may_pass;
 use super::outcome::{CannotRun, Outcome, Second, WorkerOutcome};
@@ -151,6 +152,7 @@ struct Coordinator<'a, 'p> {
     batches: [Batches; Metric::COUNT],
     slice_rates: Vec<f64>,
     seconds: Vec<Second>,
+    intervals: Intervals,
     finished: u64,
     failed: u64,
     aborted_at: Option<f64>,
@@ -177,6 +179,7 @@ impl<'a, 'p> Coordinator<'a, 'p> {
             batches: std::array::from_fn(|_| Batches::new(BATCHES)),
             slice_rates: Vec::new(),
             seconds: Vec::new(),
+            intervals: Intervals::of(shared.plan.load.duration),
             finished: 0,
             failed: 0,
             aborted_at: None,
@@ -310,6 +313,7 @@ impl<'a, 'p> Coordinator<'a, 'p> {
         self.failed += slice.failures;
         self.check_abort_rule();
         let end = (slice.index + 1) * length;
+        self.intervals.add(slice, end);
         let (at, length) = (Duration::from_nanos(end), Duration::from_nanos(length));
         (self.observe)(Event::Slice { slice, at, length });
         let second = self.second.get_or_insert_with(|| Slice::new(slice.index));
@@ -402,8 +406,10 @@ impl<'a, 'p> Coordinator<'a, 'p> {
             // A run that ended early ended within its last slice.
             last.end = last.end.min(window);
         }
+        let drained = self.shared.clock.now().saturating_sub(self.window().map_or(0, |(from, _)| from));
         Ok(Outcome {
             ledger,
+            intervals: self.intervals.finish(window.as_nanos() as Ns, &tail, drained),
             batches: self.batches,
             slice_rates: self.slice_rates,
             seconds: self.seconds,

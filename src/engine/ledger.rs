@@ -31,6 +31,30 @@ pub enum Metric {
 impl Metric {
     /// How many there are.
     pub const COUNT: usize = 7;
+
+    /// All of them, in their order.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Connect,
+        Self::HandshakeFull,
+        Self::HandshakeResumed,
+        Self::FirstByte,
+        Self::Service,
+        Self::Response,
+        Self::DispatchLag,
+    ];
+
+    /// Its name in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::HandshakeFull => "handshake_full",
+            Self::HandshakeResumed => "handshake_resumed",
+            Self::FirstByte => "first_byte",
+            Self::Service => "service",
+            Self::Response => "response",
+            Self::DispatchLag => "dispatch_lag",
+        }
+    }
 }
 
 /// A handshake, as it is counted under `negotiated`.

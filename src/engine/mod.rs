@@ -12,6 +12,7 @@ mod dispatch;
 mod drive;
 mod finish;
 mod gaps;
+pub mod intervals;
 pub mod ledger;
 mod opening;
 pub mod outcome;

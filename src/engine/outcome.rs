@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::intervals::Interval;
 use super::ledger::{Ledger, Metric};
 use crate::model::failure::Failure;
 use crate::stats::batches::Batches;
@@ -97,6 +98,8 @@ pub struct Outcome {
     pub slice_rates: Vec<f64>,
     /// The window, second by second.
     pub seconds: Vec<Second>,
+    /// The latencies by intervals of a second or more, and of what ended after the window.
+    pub intervals: Vec<Interval>,
     /// The workers, in order.
     pub workers: Vec<WorkerOutcome>,
     /// The window's true length: the longest of the workers'.
@@ -131,6 +134,7 @@ impl Outcome {
             batches: std::array::from_fn(|_| Batches::new(64)),
             slice_rates: Vec::new(),
             seconds: Vec::new(),
+            intervals: Vec::new(),
             workers: vec![worker; workers],
             window,
             storm_took: None,

@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
+use crate::engine::intervals::Interval;
 use crate::engine::ledger::{Counts as Sums, Ledger, Metric, NegotiatedKey};
 use crate::engine::outcome::{Outcome, Second};
 use crate::model::load::{Close, Pace, RequestsPerConnection};
 use crate::model::plan::RunPlan;
 use crate::model::scenario::Scenario;
 use crate::model::tls::{Trust, Verify};
+use crate::record::intervals::{HistogramText, IntervalRecord};
 use crate::record::run::{
     ClientCost, Connections, Counts, FailureDetail, Handshakes, Latencies, Latency, Negotiated, PlanRecord,
     QuantileRecord, SeriesRow, Throughput, WarmupCounts, WorkerCost,
 };
 use crate::record::scenario::{ScenarioRecord, StageRecord, StormRecord};
+use crate::stats::encoded::encode;
 use crate::stats::summary::Summary;
 
 /// Handshakes may be this share of the requests before their cost blurs the cost of a request.
@@ -182,8 +185,9 @@ pub(super) fn failure_details(ledger: &Ledger) -> Vec<FailureDetail> {
 
 pub(super) fn latencies(outcome: &Outcome) -> Latencies {
     let one = |metric: Metric| {
-        let summary = Summary::new(&outcome.ledger.latencies[metric as usize], &outcome.batches[metric as usize])?;
-        Some(latency(summary))
+        let recorder = &outcome.ledger.latencies[metric as usize];
+        let summary = Summary::new(recorder, &outcome.batches[metric as usize])?;
+        Some(latency(summary, HistogramText(encode(&recorder.combined()))))
     };
     Latencies {
         connect: one(Metric::Connect),
@@ -196,7 +200,7 @@ pub(super) fn latencies(outcome: &Outcome) -> Latencies {
     }
 }
 
-fn latency(summary: Summary) -> Latency {
+fn latency(summary: Summary, histogram: HistogramText) -> Latency {
     let Summary { count, censored, over_range, min_ns, mean_ns, max_ns, stddev_ns, quantiles } = summary;
     let record = |estimate: crate::stats::summary::QuantileEstimate| QuantileRecord {
         q: estimate.q,
@@ -206,7 +210,7 @@ fn latency(summary: Summary) -> Latency {
         at_least: estimate.at_least,
     };
     let quantiles = quantiles.into_iter().map(record).collect();
-    Latency { count, censored, min_ns, mean_ns, max_ns, stddev_ns, over_range, quantiles }
+    Latency { count, censored, min_ns, mean_ns, max_ns, stddev_ns, over_range, quantiles, histogram: Some(histogram) }
 }
 
 pub(super) fn throughput(outcome: &Outcome) -> Throughput {
@@ -287,4 +291,18 @@ pub(super) fn series(plan: &RunPlan, outcome: &Outcome) -> Vec<SeriesRow> {
         dispatch_lag_max_ns: second.dispatch_lag_max_ns,
     };
     outcome.seconds.iter().map(row).collect()
+}
+
+pub(super) fn intervals(outcome: &Outcome) -> Vec<IntervalRecord> {
+    let record = |interval: &Interval| {
+        let texts = Metric::ALL.iter().zip(&interval.histograms);
+        let named =
+            |(metric, text): (&Metric, &Option<String>)| Some((metric.name().to_owned(), HistogramText(text.clone()?)));
+        IntervalRecord {
+            start_s: interval.start.as_secs_f64(),
+            length_s: interval.length.as_secs_f64(),
+            histograms: texts.filter_map(named).collect(),
+        }
+    };
+    outcome.intervals.iter().map(record).collect()
 }

@@ -164,6 +164,7 @@ fn document(
         client: describe::client_cost(plan, outcome),
         server,
         series: describe::series(plan, outcome),
+        intervals: describe::intervals(outcome),
         storm_recovered_s: outcome.storm_took.map(|took| took.as_secs_f64()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod capacity;
+mod histograms;
 mod suites;
 mod trial;
 
@@ -31,6 +32,7 @@ fn latency(count: u64, p50: u64) -> Latency {
         max_ns: Some(p50 * 30),
         stddev_ns: Some(p50 as f64 * 0.5),
         over_range: 0,
+        histogram: None,
         quantiles: quantiles
             .map(|(q, percent)| {
                 let ns = p50 * percent / 100;
@@ -191,6 +193,7 @@ pub(crate) fn closed_loop() -> RunDocument {
             service_p99_ns: Some(5_900_000),
             ..SeriesRow::default()
         }],
+        intervals: Vec::new(),
     }
 }
 
@@ -242,7 +245,7 @@ pub(crate) fn open_loop() -> RunDocument {
             handshake_resumed: Some(handshake_resumed),
             first_byte: Some(latency(58_800, 1_410_000)),
             service: Some(latency(58_800, 1_440_000)),
-            response: Some(response),
+            response: Some(Latency { histogram: Some(histograms::whole(5_000)), ..response }),
             dispatch_lag: Some(Latency { over_range: 3, max_ns: Some(3_600_000_000_000), ..latency(58_810, 9_400) }),
             ..closed.latency.clone()
         },
@@ -272,6 +275,7 @@ pub(crate) fn open_loop() -> RunDocument {
             SeriesRow { t_s: 1.0, failures: 12, dispatch_lag_max_ns: Some(20_000_000), ..SeriesRow::default() },
             SeriesRow { t_s: 2.0, requests: 4_800, response_p99_ns: Some(9_000_000), ..SeriesRow::default() },
         ],
+        intervals: histograms::intervals(100_000),
         ..closed
     }
 }

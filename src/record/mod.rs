@@ -8,6 +8,7 @@ pub mod crypto;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod folder;
+pub mod intervals;
 pub mod kept;
 pub mod label;
 pub mod law;

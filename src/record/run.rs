@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::audit::PolicyCheck;
+use super::intervals::{HistogramText, IntervalRecord};
 use super::label::Label;
 use super::scenario::ScenarioRecord;
 use crate::model::failure::FailureKind;
@@ -57,6 +58,9 @@ pub struct RunDocument {
     pub server: Option<ServerCost>,
     /// One row for each second of the measure window.
     pub series: Vec<SeriesRow>,
+    /// The latencies by intervals; none in documents of before there were any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intervals: Vec<IntervalRecord>,
     /// After a scenario's storm: from its moment until each worker had as many connections open as before; null where that was not seen, or
     /// there was none.
     #[serde(default)]
@@ -359,6 +363,10 @@ pub struct Latency {
     pub over_range: u64,
     /// For q 0.5, 0.75, 0.9, 0.95, 0.99, 0.999 and 0.9999.
     pub quantiles: Vec<QuantileRecord>,
+    /// All values to 3 significant digits, censored ones at the time that they had waited: what the quantiles are read from. Absent from documents of
+    /// before there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<HistogramText>,
 }
 
 impl Latency {

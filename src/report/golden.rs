@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{audit, capacity, compare, crypto, csv, html, plan, suites, text, trial};
+use super::{audit, capacity, compare, crypto, csv, hdr, html, plan, suites, text, trial};
 use crate::experiment::compare::fixture as compared;
 use crate::experiment::plan::fixture as planned;
 use crate::record;
@@ -41,6 +41,13 @@ fn each_format_is_as_it_was() {
     for (folder, document) in &documents {
         hold(folder, document, &formats);
     }
+    let of_response: Render<RunDocument> =
+        |document, out| hdr::hgrm(document.latency.response.as_ref().expect("it has one"), out);
+    hold(
+        "run-open",
+        &documents[0].1,
+        &[("latency.hlog", hdr::hlog as Render<RunDocument>), ("response.hgrm", of_response)],
+    );
 }
 
 #[test]

@@ -178,6 +178,7 @@ mod tests {
             max_ns: None,
             stddev_ns: None,
             over_range: 0,
+            histogram: None,
             quantiles: vec![QuantileRecord { q: 0.99, ns, low_ns, high_ns, at_least }],
         };
         for (latency, expected) in [

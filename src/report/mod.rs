@@ -10,6 +10,7 @@ pub mod crypto;
 pub mod csv;
 #[cfg(test)]
 mod golden;
+pub mod hdr;
 mod headline;
 pub mod html;
 mod latency;

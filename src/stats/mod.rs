@@ -3,6 +3,7 @@
 
 pub mod batches;
 pub mod compare;
+pub mod encoded;
 pub mod interval;
 pub mod judge;
 pub mod means;

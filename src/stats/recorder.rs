@@ -268,6 +268,11 @@ impl CoarseRecorder {
         (!self.is_empty()).then(|| self.all.value_at_quantile(q).min(MAX_NS))
     }
 
+    /// All of it as text: see [`super::encoded`].
+    pub fn encoded(&self) -> String {
+        super::encoded::encode(&self.all)
+    }
+
     /// The first and the last nanosecond of the bucket that holds `ns`.
     pub fn bucket(&self, ns: u64) -> (u64, u64) {
         (self.all.lowest_equivalent(ns), self.all.highest_equivalent(ns))

@@ -41,12 +41,25 @@ fn check_workbook(render: Render<'_>) {
     assert!(out.starts_with(b"PK"), "a workbook is a zip");
 }
 
+fn check_page(render: Render<'_>) {
+    let page = rendered(render).to_lowercase();
+    assert!(!page.contains("<script"), "a page without scripts");
+    let command = page.chars().find(|c| c.is_control() && *c != '\n');
+    assert_eq!(command, None, "a control character in a page");
+}
+
 fn check_run(path: &Path, document: &RunDocument) {
     check_text(&|out| report::text::run(document, out));
     check_table(&|out| report::csv::summary(document, out));
     check_table(&|out| report::csv::series(document, out));
     check_table(&|out| report::csv::quantiles(document, out));
     check_workbook(&|out| report::xlsx::run(document, out));
+    check_page(&|out| report::html::run(document, out));
+    // A damaged histogram is an error, no panic.
+    let _ = report::hdr::hlog(document, &mut io::sink());
+    for latency in document.latency.named().into_iter().filter_map(|(_, latency)| latency) {
+        let _ = report::hdr::hgrm(latency, &mut io::sink());
+    }
     std::fs::write(path, serde_json::to_string(document).expect("it was JSON")).expect("room for it");
     let again = folder::load_run(path).expect("what was written can be read");
     assert!(again == *document, "it changed on the way: {document:?}");
@@ -56,6 +69,7 @@ fn check_suites(path: &Path, document: &SuitesDocument) {
     check_text(&|out| report::suites::text(document, out));
     check_table(&|out| report::suites::csv(document, out));
     check_workbook(&|out| report::xlsx::suites(document, out));
+    check_page(&|out| report::html::suites(document, out));
     std::fs::write(path, serde_json::to_string(document).expect("it was JSON")).expect("room for it");
     let again: SuitesDocument = folder::load(path, suites::SCHEMA).expect("what was written can be read");
     assert!(again == *document, "it changed on the way: {document:?}");

@@ -14,6 +14,7 @@ mod common;
 mod comparison;
 mod generator;
 mod haproxy;
+mod histograms;
 mod limits;
 mod nginx;
 mod openssl;

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::axis::{Axis, Scale};
-use super::chart::{colour, px};
+use super::chart::colour;
+use super::frame::px;
 
 const WIDTH: f64 = 960.0;
 const NAMES: f64 = 300.0;

@@ -5,13 +5,7 @@ use std::fmt::Write;
 use maud::{Markup, html};
 
 use super::axis::Axis;
-
-const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 320.0;
-const LEFT: f64 = 76.0;
-const RIGHT: f64 = 20.0;
-const TOP: f64 = 22.0;
-const BOTTOM: f64 = 44.0;
+use super::frame::{self, BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, px};
 
 /// A value, with its interval where it has one.
 pub(super) struct Point {
@@ -75,8 +69,8 @@ impl Chart {
                 (self.legend())
             }
             div.wide {
-                svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(&self.name) {
-                    (self.axes())
+                svg viewBox=(frame::view()) role="img" aria-label=(&self.name) {
+                    (frame::axes(&self.x, &self.y))
                     @for mark in &self.marks { (self.mark(mark)) }
                     @for series in &self.series { (self.one(series)) }
                 }
@@ -99,27 +93,6 @@ impl Chart {
                 }
                 @if hollow { li { "○ " (self.hollow) } }
             }
-        }
-    }
-
-    fn axes(&self) -> Markup {
-        let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
-        html! {
-            @for (at, text) in self.y.ticks() {
-                @if let Some(y) = self.y_of(at) {
-                    line.grid x1=(LEFT) x2=(right) y1=(px(y)) y2=(px(y)) {}
-                    text.dim x=(LEFT - 6.0) y=(px(y + 4.0)) text-anchor="end" { (text) }
-                }
-            }
-            @for (at, text) in self.x.ticks() {
-                @if let Some(x) = self.x_of(at) {
-                    line.axis x1=(px(x)) x2=(px(x)) y1=(bottom) y2=(bottom + 4.0) {}
-                    text.dim x=(px(x)) y=(bottom + 18.0) text-anchor="middle" { (text) }
-                }
-            }
-            line.axis x1=(LEFT) x2=(right) y1=(bottom) y2=(bottom) {}
-            text.dim x=(LEFT - 6.0) y="11" text-anchor="start" { (self.y.title()) }
-            text.dim x=(right) y=(HEIGHT - 6.0) text-anchor="end" { (self.x.title()) }
         }
     }
 
@@ -171,11 +144,11 @@ impl Chart {
     }
 
     fn x_of(&self, value: f64) -> Option<f64> {
-        Some(LEFT + self.x.place(value)? * (WIDTH - LEFT - RIGHT))
+        frame::x_of(&self.x, value)
     }
 
     fn y_of(&self, value: f64) -> Option<f64> {
-        Some(HEIGHT - BOTTOM - self.y.place(value)? * (HEIGHT - TOP - BOTTOM))
+        frame::y_of(&self.y, value)
     }
 }
 
@@ -186,11 +159,6 @@ pub(super) fn colour(n: usize) -> String {
 
 fn line(dash: usize) -> String {
     format!("line d{}", dash % 3)
-}
-
-/// A length in the drawing, to a tenth.
-pub(super) fn px(at: f64) -> String {
-    format!("{at:.1}")
 }
 
 fn through(shown: &[(f64, f64, &Point)]) -> String {

@@ -12,6 +12,8 @@ mod capacity;
 mod chart;
 mod compare;
 mod crypto;
+mod frame;
+mod heat;
 mod plan;
 mod run;
 mod series;

