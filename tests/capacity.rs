@@ -164,3 +164,36 @@ fn an_endpoint_that_is_not_there_is_no_search() {
     assert_eq!(ended.status.code(), Some(4), "{stderr}");
     assert!(stderr.contains("connect_refused") && names_in(folder.path()).is_empty(), "{stderr}");
 }
+
+#[test]
+fn resumed_sessions_are_searched_and_predict_their_mix() {
+    let (server, folder) = (Server::start(|_| Answer::ok()), tempfile::tempdir().unwrap());
+    let args = "--min 200/s --start 200/s --max 200/s --threads 1 --unit sessions --resumption resumed --quiet --trial 2s --warmup 100ms \
+                --budget 30s --confirm 2s";
+    let slo = ["--slo", "handshake_resumed p50 < 5s", "--slo", "errors < 50%"];
+    let args: Vec<&str> = args.split_whitespace().chain(slo).collect();
+    let ended = capacity(&server, &folder, &args);
+    assert!(matches!(ended.code, Some(0 | 3)), "{}", ended.stderr);
+    let out = folder.path().join("out");
+    for name in names_in(&out.join("trials")) {
+        let run = document(&out.join("trials").join(name));
+        let handshakes = &run["connections"]["handshakes"];
+        assert_eq!(run["plan"]["resumption_share"], 1.0);
+        assert!(handshakes["resumed"].as_u64() > Some(0) && handshakes["full"] == 0, "{handshakes}");
+    }
+    // As a prediction of the same work, it is the search's own interval; and for another mix its parts are missing.
+    let dry = |document: &Path, more: &[&str]| {
+        let mut command = binary();
+        command.current_dir(folder.path()).args(["capacity", &server.url(), "--insecure", "--dry-run"]);
+        command.arg("--verify-mix").arg(document).args(["--slo", "response p50 < 5s", "--unit", "sessions"]);
+        let ended = command.args(more).output().unwrap();
+        (ended.status.code(), String::from_utf8([ended.stdout, ended.stderr].concat()).unwrap())
+    };
+    if document(&out.join("result.json"))["capacity"]["lower"] == 200.0 {
+        let (code, text) = dry(Path::new("out"), &["--resumption", "resumed"]);
+        assert!(code == Some(0) && text.contains("≥ 200 sessions/s by the utilisation law from out"), "{text}");
+    }
+    let requests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/capacity");
+    let (code, text) = dry(&requests, &["--resumption", "0.5"]);
+    assert!(code == Some(2) && text.contains("--verify-mix") && text.contains("full handshakes"), "{text}");
+}

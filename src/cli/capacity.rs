@@ -1,6 +1,9 @@
 //! `shakedown capacity URL --slo …`: the highest load that an endpoint carries within its objectives.
 
+mod dry_run;
+
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,6 +19,7 @@ use super::{load, output, signals};
 use crate::engine::Addresses;
 use crate::experiment::audit::label;
 use crate::experiment::capacity::{self, Found, Step};
+use crate::experiment::plan::{Prediction, predict};
 use crate::experiment::run::Surroundings;
 use crate::host::limits;
 use crate::model::capacity::{CapacityChoice, CapacityPlan};
@@ -23,6 +27,7 @@ use crate::model::load::{LoadChoice, RequestsPerConnection};
 use crate::model::policy::Policy;
 use crate::model::profile::Profile;
 use crate::model::slo::Slo;
+use crate::model::tls::Resumption;
 use crate::record::capacity::CapacityDocument;
 use crate::record::folder::{DOCUMENT, Filler, FolderError, ResultsFolder};
 use crate::report;
@@ -41,6 +46,9 @@ Examples:
       full handshakes; --resumption resumed for resumed ones
   shakedown capacity https://api.example.com/ --slo 'response p99.9 < 1s' --max 20k/s --budget 3m --confirm 20s
       is 20 000/s carried, and what if not
+  shakedown capacity https://api.example.com/ --slo 'response p99 < 50ms' --unit sessions --resumption 0.8 --requests-per-connection 12 \\
+      --verify-mix full/ --verify-mix resumed/ --verify-mix requests/
+      sessions of 12 requests, beside what earlier searches of each kind of work predict of them
 
 Exit codes: 0 a capacity was found, be it bounded by the server, the client or --max; 1 not even the lowest load meets the objectives;
 2 wrong usage; 3 nothing was known when the time was up, or interrupted; 4 nothing could be run.";
@@ -93,10 +101,20 @@ pub(super) struct CapacityArgs {
     /// Spins instead of sleeping for the last TIME before an arrival, such as 20us [default: 0]
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true, help_heading = "Load")]
     spin: Option<Duration>,
+    /// A document of capacity for one kind of work (full handshakes, resumed ones, requests) in the mix that is searched here: what they predict is held
+    /// against what is found; may be given several times
+    #[arg(long, value_name = "DOC", help_heading = "Mix")]
+    verify_mix: Vec<PathBuf>,
+    /// Shows the plan as understood, what is missing and what will not fit; looks up the name, and sends nothing to the target
+    #[arg(long, conflicts_with = "json", help_heading = None::<&str>)]
+    dry_run: bool,
     #[command(flatten)]
     pool: PoolArgs,
     #[command(flatten)]
     tls: TlsArgs,
+    /// New connections: full, resumed, or the share that resumes, such as 0.8
+    #[arg(long, value_name = "KIND", default_value = "full", allow_hyphen_values = true, help_heading = "TLS")]
+    resumption: Resumption,
     #[command(flatten)]
     profile: ProfileArgs,
     #[command(flatten)]
@@ -131,21 +149,42 @@ impl CapacityArgs {
             load: load.or(defaults),
         };
         let (target, request) = (load::target(&self.request)?, load::request(&self.request)?);
-        let tls = load::tls_plan(&self.tls)?;
-        CapacityPlan::new(target, request, tls, choice, load::cores(), load::fresh_seed()).map_err(Failed::usage)
+        let mut tls = load::tls_plan(&self.tls)?;
+        tls.resumption = self.resumption;
+        let plan = CapacityPlan::new(target, request, tls, choice, load::cores(), load::fresh_seed());
+        let plan = plan.map_err(Failed::usage)?;
+        load::warn_of_rare_resumption(plan.first());
+        Ok(plan)
     }
+}
+
+/// What the documents of `--verify-mix` predict of the search.
+fn predicted(args: &CapacityArgs, plan: &CapacityPlan) -> Result<Option<Prediction>, Failed> {
+    if args.verify_mix.is_empty() {
+        return Ok(None);
+    }
+    let sources = args.verify_mix.iter().map(|path| Ok((path.display().to_string(), super::plan::source(path)?)));
+    let sources = sources.collect::<Result<Vec<_>, Failed>>()?;
+    let refused = |error| Failed::usage(format!("--verify-mix: {error}"));
+    predict(&sources, plan.first()).map(Some).map_err(refused)
 }
 
 pub(super) fn execute(args: &CapacityArgs) -> Result<ExitCode, Failed> {
     let profile = args.profile.load()?;
     let plan = args.plan(profile.as_ref())?;
+    let predicted = predicted(args, &plan)?;
+    if args.dry_run {
+        let words = predicted.as_ref().map(ToString::to_string);
+        return dry_run::execute(&plan, words.as_deref(), &args.output);
+    }
     let server = ServerProcess::named(&args.server)?;
     // A limit that cannot be raised is judged as it is.
     let _ = limits::raise_nofile();
     let material = ClientMaterial::load(&plan.first().tls).map_err(Failed::could_not_run)?;
     let folder = output::folder(&args.output, "capacity", &plan.first().target.url.endpoint.host.to_string())?;
     let policy = profile.and_then(|profile| profile.policy);
-    match search_and_write(args, &plan, &material, server.as_ref(), policy.as_ref(), &folder) {
+    let found = search(args, &plan, &material, server.as_ref(), policy.as_ref(), &folder);
+    match found.and_then(|found| keep(args, found, predicted.as_ref(), &folder)) {
         Ok(document) => conclude(args, &document, &folder),
         Err(failed) => {
             folder.discard();
@@ -154,14 +193,14 @@ pub(super) fn execute(args: &CapacityArgs) -> Result<ExitCode, Failed> {
     }
 }
 
-fn search_and_write(
+fn search(
     args: &CapacityArgs,
     plan: &CapacityPlan,
     material: &ClientMaterial,
     server: Option<&ServerProcess>,
     policy: Option<&Policy>,
     folder: &ResultsFolder,
-) -> Result<CapacityDocument, Failed> {
+) -> Result<Found, Failed> {
     let first = plan.first();
     let url = &first.target.url.text;
     let addresses = Addresses::resolve(&first.target, first.load.connect_timeout)
@@ -185,7 +224,18 @@ fn search_and_write(
     if let Some(why) = material.key_log_failure() {
         output::warn(&format!("--key-log: {why}"));
     }
+    Ok(found)
+}
+
+/// Writes what was found, with its name and what was predicted of it.
+fn keep(
+    args: &CapacityArgs,
+    mut found: Found,
+    predicted: Option<&Prediction>,
+    folder: &ResultsFolder,
+) -> Result<CapacityDocument, Failed> {
     found.document.label = args.output.label.label();
+    found.document.prediction = predicted.map(|predicted| predicted.beside(&found.document.capacity));
     write(folder, &found).map_err(|error| output::not_written(&error, args.output.json, &found.document))?;
     Ok(found.document)
 }

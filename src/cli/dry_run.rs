@@ -123,7 +123,7 @@ pub(super) fn close_and_key_log(load: &LoadPlan, tls: &TlsPlan, page: &mut Page)
     }
 }
 
-fn described_request(request: &RequestPlan, target: &Target, load: &LoadPlan) -> String {
+pub(super) fn described_request(request: &RequestPlan, target: &Target, load: &LoadPlan) -> String {
     if load.requests_per_connection() == RequestsPerConnection::HandshakeOnly {
         return format!("none, handshakes only: {}", target.url.text);
     }
@@ -180,7 +180,7 @@ fn times(load: &LoadPlan) -> String {
     text
 }
 
-fn offer(tls: &TlsPlan) -> String {
+pub(super) fn offer(tls: &TlsPlan) -> String {
     let versions: Vec<_> = tls.versions().iter().map(ToString::to_string).collect();
     let suites = if tls.suites().len() == Suite::all().len() {
         "all nine suites".to_owned()

@@ -12,7 +12,8 @@ use super::args::{
 };
 use super::exit::Failed;
 use super::output;
-use crate::model::load::{Arrivals, Close, LoadChoice, LoadPlan, Unit};
+use crate::model::load::{Arrivals, Close, LoadChoice, LoadPlan, RequestsPerConnection, Unit};
+use crate::model::plan::RunPlan;
 use crate::model::request::{Method, RequestPlan};
 use crate::model::scenario::Scenario;
 use crate::model::suite::{KeyType, TlsVersion};
@@ -90,6 +91,17 @@ pub(super) fn pool(args: &PoolArgs) -> LoadChoice {
             CloseArg::Fin => Close::Fin,
         },
         ..LoadChoice::default()
+    }
+}
+
+/// Says so where resumption has less effect than asked for.
+pub(super) fn warn_of_rare_resumption(plan: &RunPlan) {
+    if plan.tls.resumption.share() > 0.0 && plan.load.requests_per_connection() == RequestsPerConnection::Unlimited {
+        output::warn(&format!(
+            "--resumption is of new connections, and with any number of requests on each there are few: those that are opened at \
+             the start ({}), and one for each that the server ends; add --requests-per-connection N",
+            plan.load.connections()
+        ));
     }
 }
 

@@ -116,7 +116,8 @@ fn ask(args: &PlanArgs) -> Result<Ask, Failed> {
     })
 }
 
-fn source(path: &Path) -> Result<Source, Failed> {
+/// The document at `path`, as a source of capacities.
+pub(super) fn source(path: &Path) -> Result<Source, Failed> {
     let schema = folder::schema_of(path).map_err(Failed::could_not_run)?;
     match schema.as_str() {
         capacity::SCHEMA => Ok(Source::Capacity(Box::new(folder::load(path, &schema).map_err(Failed::could_not_run)?))),

@@ -102,15 +102,7 @@ impl RunArgs {
                 profile.map(|profile| profile.load.clone()).unwrap_or_default(),
             )?,
         };
-        if plan.tls.resumption.share() > 0.0 && plan.load.requests_per_connection() == RequestsPerConnection::Unlimited
-        {
-            let text = format!(
-                "--resumption is of new connections, and with any number of requests on each there are few: those that are opened at \
-                 the start ({}), and one for each that the server ends; add --requests-per-connection N",
-                plan.load.connections()
-            );
-            output::warn(&text);
-        }
+        load::warn_of_rare_resumption(&plan);
         Ok(plan)
     }
 }

@@ -42,6 +42,9 @@ pub struct CapacityDocument {
     pub slo: Vec<SloRecord>,
     /// What the endpoint carries.
     pub capacity: Capacity,
+    /// What other searches predicted of this one's mix, and how near it came; absent where nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<PredictionRecord>,
     /// What a reader should know.
     pub warnings: Vec<Remark>,
     /// How throughput grew with concurrency over the trials: a model, and not what was searched for.
@@ -97,7 +100,7 @@ pub struct Capacity {
     /// `requests` or `sessions`.
     pub unit: String,
     /// What kept the search from a higher load: `server` (the objectives were missed above `lower`), `client` (the generator could not make
-    /// more), or `search_range` (`--max` was carried). Null where the search ended before that was known.
+    /// more), `connections` (all of them were in use at `upper`, while answers took no longer: the server may carry more), or `search_range` (`--max` was carried). Null where the search ended before that was known.
     pub limited_by: Option<String>,
     /// Whether the soak at `lower` met the objectives.
     pub confirmed: bool,
@@ -110,6 +113,25 @@ pub struct Capacity {
     /// Where the client limited it: how many more cores the generator would have needed for the load that it could not make, if its cost
     /// for each request stays what it was.
     pub client_cores_missing: Option<u32>,
+}
+
+/// What searches for single kinds of work predicted of a mix.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PredictionRecord {
+    /// The documents that it is from.
+    pub documents: Vec<String>,
+    /// The highest rate by the lower ends of their intervals, in the search's unit.
+    pub lower: f64,
+    /// By the upper ends; null where one of them is a lower bound only.
+    pub upper: Option<f64>,
+    /// The least ratio of what was predicted to what was found that both intervals allow; null where the search has no upper end of the server's.
+    pub ratio_low: Option<f64>,
+    /// The greatest; null where either has no end for it.
+    pub ratio_high: Option<f64>,
+    /// `agrees` (the intervals meet), `too_high`, `too_low`, or `unknown`.
+    pub verdict: String,
+    /// The same in words.
+    pub text: String,
 }
 
 /// One trial: a run of its own, kept in full as `trials/NNN.json`.

@@ -52,6 +52,9 @@ pub(super) fn heading(page: &mut Page, document: &CapacityDocument) {
     };
     let text = &document.capacity.text;
     page.line(label, text.strip_prefix(prefix).unwrap_or(text));
+    if let Some(prediction) = &document.prediction {
+        page.line("PREDICTED", &prediction.text);
+    }
     if document.interrupted {
         page.line("INTERRUPTED", "ended by the user: this is what was known by then");
     }

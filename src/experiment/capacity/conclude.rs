@@ -30,11 +30,17 @@ pub(super) enum Ended {
 }
 
 /// What the endpoint carries.
-pub(super) fn capacity(plan: &CapacityPlan, bounds: &Bounds, ended: &Ended, trials: &[TrialRecord]) -> Capacity {
+pub(super) fn capacity(
+    plan: &CapacityPlan,
+    bounds: &Bounds,
+    ended: &Ended,
+    (trials, runs): (&[TrialRecord], &[RunDocument]),
+) -> Capacity {
     let at_max = bounds.lower.is_some() && bounds.lower == plan.search().max.map(units::Rate::as_per_second);
     let limited_by = match bounds.lower {
         None => None,
         Some(_) if bounds.is_client_limited() => Some("client"),
+        Some(_) if all_connections_in_use(plan, bounds, runs) => Some("connections"),
         Some(_) if bounds.upper.is_some() => Some("server"),
         Some(_) if at_max => Some("search_range"),
         Some(_) => None,
@@ -99,6 +105,12 @@ fn text(plan: &CapacityPlan, found: &Capacity, bounds: &Bounds, ended: &Ended, t
         (Some("server"), Some(upper)) => {
             format!("the server's limit lies between {} and {}", units::decimal(lower), rate(upper, unit))
         }
+        (Some("connections"), Some(upper)) => format!(
+            "≥ {lowest}, the connections were the limit: at {} all {} of --connections were in use, while each answer took hardly longer than at \
+             the lowest load; with more of them the server may carry more",
+            rate(upper, unit),
+            plan.first().load.connections()
+        ),
         (Some("client"), _) => client_text(&lowest, found, bounds, trials),
         (Some("search_range"), _) => format!("≥ {lowest}, the highest tried: --max kept the search from more"),
         _ => format!("≥ {lowest}: no load above it was surely too much before the search ended"),
@@ -172,7 +184,6 @@ fn missed(plan: &CapacityPlan, trials: &[TrialRecord]) -> String {
 /// What a reader should know.
 pub(super) fn warnings(
     plan: &CapacityPlan,
-    bounds: &Bounds,
     ended: &Ended,
     (trials, runs): (&[TrialRecord], &[RunDocument]),
 ) -> Vec<Remark> {
@@ -201,9 +212,6 @@ pub(super) fn warnings(
         );
         warn("unsteady", text);
     }
-    if let Some(text) = few_connections(plan, bounds, runs) {
-        warn("connections", text);
-    }
     if let Some(text) = unanswered(plan) {
         warn("only_answers", text);
     }
@@ -211,20 +219,16 @@ pub(super) fn warnings(
 }
 
 /// Whether the connections, and not what serves them, are what the upper end is of.
-fn few_connections(plan: &CapacityPlan, bounds: &Bounds, runs: &[RunDocument]) -> Option<String> {
-    let upper = bounds.upper.filter(|_| plan.first().load.unit() == Unit::Requests)?;
+fn all_connections_in_use(plan: &CapacityPlan, bounds: &Bounds, runs: &[RunDocument]) -> bool {
     let mean = |run: &RunDocument| run.latency.service.as_ref().and_then(|service| service.mean_ns);
     let rate = |run: &RunDocument| run.plan.rate_per_s.unwrap_or(0.0);
-    let idle = runs.iter().filter(|run| mean(run).is_some()).min_by(|a, b| rate(a).total_cmp(&rate(b)))?;
-    let full = runs.iter().find(|run| rate(run) == upper && mean(run).is_some())?;
-    let connections = plan.first().load.connections();
-    let in_use = full.throughput.requests_per_s * mean(full)? / 1e9;
-    (in_use >= IN_USE * connections as f64 && mean(full)? <= NO_LONGER * mean(idle)?).then(|| {
-        format!(
-            "at the upper end all {connections} connections were in use, while each answer took hardly longer than at the lowest load: not the \
-             server may be the limit but --connections {connections}; add more"
-        )
-    })
+    let upper = bounds.upper.filter(|_| plan.first().load.unit() == Unit::Requests);
+    let full = upper.and_then(|upper| runs.iter().find(|run| rate(run) == upper && mean(run).is_some()));
+    let idle = runs.iter().filter(|run| mean(run).is_some()).min_by(|a, b| rate(a).total_cmp(&rate(b)));
+    let (Some(full), Some(idle)) = (full, idle) else { return false };
+    let (Some(took), Some(takes)) = (mean(full), mean(idle)) else { return false };
+    let in_use = full.throughput.requests_per_s * took / 1e9;
+    in_use >= IN_USE * plan.first().load.connections() as f64 && took <= NO_LONGER * takes
 }
 
 /// Objectives on a latency speak of what was answered; the one on errors is what keeps failures from passing for speed.

@@ -181,8 +181,8 @@ impl<'a, 'o> Hunt<'a, 'o> {
     fn found(self, ended: Ended, started_at: OffsetDateTime) -> Found {
         let first = self.plan.first();
         let bounds = self.search.bounds();
-        let capacity = conclude::capacity(self.plan, &bounds, &ended, &self.trials);
-        let warnings = conclude::warnings(self.plan, &bounds, &ended, (&self.trials, &self.runs));
+        let capacity = conclude::capacity(self.plan, &bounds, &ended, (&self.trials, &self.runs));
+        let warnings = conclude::warnings(self.plan, &ended, (&self.trials, &self.runs));
         let dropped = self.around.addresses.dropped.iter();
         let document = CapacityDocument {
             label: Default::default(),
@@ -211,8 +211,9 @@ impl<'a, 'o> Hunt<'a, 'o> {
             policy: None,
             slo: self.plan.slo().iter().map(slo_record).collect(),
             capacity,
+            prediction: None,
             warnings,
-            law: law::over(&self.trials),
+            law: law::over(&self.trials, self.plan.first().load.connections() as u64),
             trials: self.trials,
         };
         Found { document, runs: self.runs }

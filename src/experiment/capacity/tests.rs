@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::conclude::{Ended, capacity, warnings};
 use super::trial::Window;
 use crate::engine::ledger::{Metric, Slice};
-use crate::experiment::plan::fixture;
+use crate::experiment::plan::{fixture, predict};
 use crate::model::capacity::{CapacityChoice, CapacityPlan};
-use crate::model::load::{Arrivals, LoadChoice};
+use crate::model::load::{Arrivals, LoadChoice, LoadPlan, RequestsPerConnection, Unit};
 use crate::model::request::{ExpectStatus, Method, RequestPlan};
 use crate::model::target::Target;
 use crate::model::tls::{TlsChoice, TlsPlan};
@@ -67,17 +67,17 @@ const PRECISE: Ended = Ended::Of(End::Precise);
 
 #[test]
 fn the_servers_limit_is_an_interval() {
-    let found = capacity(&usual(), &bounds(Some(990.0), Some(1000.0), None), &PRECISE, &[]);
+    let found = capacity(&usual(), &bounds(Some(990.0), Some(1000.0), None), &PRECISE, (&[], &[]));
     assert_eq!((found.lower, found.upper, found.limited_by.as_deref()), (Some(990.0), Some(1000.0), Some("server")));
     assert!(found.precise && found.confirmed && found.outcome == "found");
     assert_eq!(found.text, "the server's limit lies between 990 and 1 000 requests/s; 990 requests/s held for 1m");
     // Wider than what was asked for, or seen once only: it says so, and why.
-    let wide = capacity(&usual(), &bounds(Some(500.0), Some(1000.0), None), &Ended::Of(End::OutOfTime), &[]);
+    let wide = capacity(&usual(), &bounds(Some(500.0), Some(1000.0), None), &Ended::Of(End::OutOfTime), (&[], &[]));
     assert!(!wide.precise && wide.text.contains("not be narrowed to 2% in --budget"), "{}", wide.text);
     let once = Bounds { upper_is_firm: false, ..bounds(Some(990.0), Some(1000.0), None) };
-    assert!(!capacity(&usual(), &once, &Ended::Of(End::OutOfTime), &[]).precise);
+    assert!(!capacity(&usual(), &once, &Ended::Of(End::OutOfTime), (&[], &[])).precise);
     let unconfirmed = Bounds { confirmed: false, ..bounds(Some(990.0), Some(1000.0), None) };
-    let text = capacity(&usual(), &unconfirmed, &Ended::Interrupted, &[]).text;
+    let text = capacity(&usual(), &unconfirmed, &Ended::Interrupted, (&[], &[])).text;
     assert!(text.contains("there was no time to see 990 requests/s hold for 1m"), "{text}");
 }
 
@@ -85,7 +85,7 @@ fn the_servers_limit_is_an_interval() {
 fn the_clients_limit_is_a_lower_bound_with_the_cores_that_lack() {
     // 30 000/s at 0.1 ms each are 3 cores, at most 90 % busy: 3.33, so 4, of which there are 2.
     let trials = [trial(10_000.0, "good"), trial(20_000.0, "good"), trial(30_000.0, "client")];
-    let found = capacity(&usual(), &bounds(Some(20_000.0), None, Some(30_000.0)), &PRECISE, &trials);
+    let found = capacity(&usual(), &bounds(Some(20_000.0), None, Some(30_000.0)), &PRECISE, (&trials, &[]));
     assert_eq!((found.limited_by.as_deref(), found.upper, found.client_cores_missing), (Some("client"), None, Some(2)));
     assert!(
         found.text.starts_with(
@@ -98,24 +98,24 @@ fn the_clients_limit_is_a_lower_bound_with_the_cores_that_lack() {
     let reasons = vec![Remark { code: "local_ports".into(), text: "none free".into() }];
     let invalid = TrialRecord { valid: false, reasons, ..trial(30_000.0, "invalid") };
     let trials = [trial(20_000.0, "good"), invalid];
-    let found = capacity(&usual(), &bounds(Some(20_000.0), None, Some(30_000.0)), &PRECISE, &trials);
+    let found = capacity(&usual(), &bounds(Some(20_000.0), None, Some(30_000.0)), &PRECISE, (&trials, &[]));
     assert_eq!(found.client_cores_missing, None);
     assert!(found.text.contains("at 30 000 requests/s (local_ports)"), "{}", found.text);
     // The endpoint's limit lies below: the client's is nobody's concern.
-    let found = capacity(&usual(), &bounds(Some(9000.0), Some(9100.0), None), &PRECISE, &trials);
+    let found = capacity(&usual(), &bounds(Some(9000.0), Some(9100.0), None), &PRECISE, (&trials, &[]));
     assert_eq!((found.limited_by.as_deref(), found.client_cores_missing), (Some("server"), None));
 }
 
 #[test]
 fn the_range_is_a_lower_bound_and_no_load_at_all_is_no_number() {
     let ranged = plan(Some("5000/s"), &["response p99 < 50ms"]);
-    let found = capacity(&ranged, &bounds(Some(5000.0), None, None), &PRECISE, &[]);
+    let found = capacity(&ranged, &bounds(Some(5000.0), None, None), &PRECISE, (&[], &[]));
     assert_eq!((found.limited_by.as_deref(), found.upper, found.precise), (Some("search_range"), None, true));
     assert!(found.text.starts_with("≥ 5 000 requests/s, the highest tried"), "{}", found.text);
-    let open = capacity(&ranged, &bounds(Some(4000.0), None, None), &Ended::Of(End::OutOfTime), &[]);
+    let open = capacity(&ranged, &bounds(Some(4000.0), None, None), &Ended::Of(End::OutOfTime), (&[], &[]));
     assert_eq!((open.limited_by, open.precise), (None, false));
     let trials = [trial(10.0, "bad")];
-    let missed = capacity(&usual(), &bounds(None, Some(10.0), None), &Ended::Of(End::NothingCarried), &trials);
+    let missed = capacity(&usual(), &bounds(None, Some(10.0), None), &Ended::Of(End::NothingCarried), (&trials, &[]));
     assert_eq!((missed.lower, missed.upper, missed.outcome.as_str()), (None, None, "missed"));
     assert!(
         missed.text.contains("lowest load, 10 requests/s, meets the objectives (response p99 < 50ms missed)"),
@@ -127,7 +127,7 @@ fn the_range_is_a_lower_bound_and_no_load_at_all_is_no_number() {
         (Ended::Interrupted, "the user ended it"),
         (Ended::Gone(String::new()), "the endpoint was gone"),
     ] {
-        let unknown = capacity(&usual(), &bounds(None, Some(80.0), None), &ended, &trials);
+        let unknown = capacity(&usual(), &bounds(None, Some(80.0), None), &ended, (&trials, &[]));
         assert_eq!((unknown.outcome.as_str(), unknown.upper), ("inconclusive", Some(80.0)));
         assert_eq!((unknown.lower, unknown.limited_by), (None, None));
         assert!(unknown.text.contains(words) && unknown.text.contains("80 requests/s is too much"), "{}", unknown.text);
@@ -137,7 +137,7 @@ fn the_range_is_a_lower_bound_and_no_load_at_all_is_no_number() {
 #[test]
 fn a_reader_is_warned_of_what_the_figures_do_not_say() {
     let codes = |plan: &CapacityPlan, ended: &Ended, trials: &[TrialRecord]| -> Vec<String> {
-        let warnings = warnings(plan, &bounds(Some(1.0), Some(2.0), None), ended, (trials, &[]));
+        let warnings = warnings(plan, ended, (trials, &[]));
         warnings.into_iter().map(|warning| warning.code).collect()
     };
     assert_eq!(codes(&usual(), &PRECISE, &[trial(1.0, "good")]), [""; 0]);
@@ -161,8 +161,16 @@ fn connections_that_are_the_limit_are_told_from_a_server_that_is() {
         run
     };
     let told = |runs: &[crate::record::run::RunDocument]| {
-        let warnings = warnings(&usual(), &bounds(Some(500.0), Some(640.0), None), &PRECISE, (&[], runs));
-        warnings.iter().any(|warning| warning.code == "connections")
+        let found = capacity(&usual(), &bounds(Some(500.0), Some(640.0), None), &PRECISE, (&[], runs));
+        let by_them = found.limited_by.as_deref() == Some("connections");
+        assert!(by_them || found.limited_by.as_deref() == Some("server"), "{:?}", found.limited_by);
+        assert_eq!(
+            found.text.starts_with("≥ 500 requests/s, the connections were the limit: at 640 requests/s all 64"),
+            by_them,
+            "{}",
+            found.text
+        );
+        by_them
     };
     // 64 connections at 100 ms each carry 640/s, however idle the server is.
     assert!(told(&[run(10.0, 1e8), run(640.0, 1.01e8)]));
@@ -220,4 +228,41 @@ fn the_arrivals_of_a_window_are_those_of_its_schedule() {
         expected += f64::from(u8::from(schedule.pop().at_ns >= 500_000_000));
     }
     assert_eq!(whole, expected);
+}
+
+#[test]
+fn a_mix_is_predicted_from_its_parts() {
+    let of = |unit: Unit, each: RequestsPerConnection| {
+        let mut plan = usual().first().clone();
+        plan.tls.resumption = "0.8".parse().unwrap();
+        let choice = LoadChoice {
+            rate: Some("1/s".parse().unwrap()),
+            unit: Some(unit),
+            requests_per_connection: Some(each),
+            ..LoadChoice::default()
+        };
+        plan.load = LoadPlan::new(choice, NonZeroUsize::MIN, 7).unwrap();
+        predict(&fixture::three(), &plan)
+    };
+    let twelve = RequestsPerConnection::Exactly(std::num::NonZeroU64::new(12).unwrap());
+    // Full handshakes, resumed ones and requests at 1000, 4000 and 8000/s: 0.2 ÷ 1000 + 0.8 ÷ 4000 + 12 ÷ 8000 = 0.0019 s of a server.
+    let close = |found: f64, known: f64| assert!((found / known - 1.0).abs() < 1e-9, "{found} against {known}");
+    let sessions = of(Unit::Sessions, twelve).unwrap();
+    close(sessions.lower, 1.0 / 0.0019);
+    close(sessions.upper.unwrap(), 1.02 / 0.0019);
+    close(of(Unit::Requests, twelve).unwrap().lower, 12.0 / 0.0019);
+    close(of(Unit::Sessions, RequestsPerConnection::HandshakeOnly).unwrap().lower, 1.0 / 0.0004);
+    let refused = of(Unit::Requests, RequestsPerConnection::Unlimited).unwrap_err().to_string();
+    assert!(refused.contains("--requests-per-connection"), "{refused}");
+    let found = capacity(&usual(), &bounds(Some(450.0), Some(500.0), None), &PRECISE, (&[], &[]));
+    let beside = sessions.beside(&found);
+    assert_eq!(beside.verdict, "too_high");
+    close(beside.ratio_low.unwrap(), 1.0 / 0.0019 / 500.0);
+    close(beside.ratio_high.unwrap(), 1.02 / 0.0019 / 450.0);
+    assert!(
+        beside.text.contains("526.3 to 536.8 sessions/s by the utilisation law from full, resumed, requests"),
+        "{}",
+        beside.text
+    );
+    assert!(beside.text.contains("that is 5.26 % to 19.3 % too high"), "{}", beside.text);
 }

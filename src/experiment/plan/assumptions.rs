@@ -2,6 +2,7 @@
 
 use super::capacities::{INTERPOLATED, NEAREST};
 use super::{Ask, Source, remark};
+use crate::record::capacity::CapacityDocument;
 use crate::record::plan::{PlanRow, Use};
 use crate::record::run::Remark;
 use crate::units;
@@ -50,7 +51,7 @@ pub(super) fn of(sources: &[(String, Source)], ask: &Ask, rows: &[PlanRow]) -> V
 }
 
 fn of_sources(sources: &[(String, Source)]) -> Vec<Remark> {
-    let mut all = Vec::new();
+    let mut all: Vec<Remark> = different_servers(sources).into_iter().collect();
     for (path, source) in sources {
         match source {
             Source::Capacity(document) => {
@@ -67,6 +68,39 @@ fn of_sources(sources: &[(String, Source)]) -> Vec<Remark> {
         }
     }
     all
+}
+
+/// That the searches, which make one row together, were of different endpoints, from different machines or with other TLS: what a document can tell.
+fn different_servers(sources: &[(String, Source)]) -> Option<Remark> {
+    let searched = || {
+        sources.iter().filter_map(|(_, source)| match source {
+            Source::Capacity(document) => Some(document.as_ref()),
+            Source::Suites(_) => None,
+        })
+    };
+    let first = searched().next()?;
+    let differs = |of: &dyn Fn(&CapacityDocument) -> String| searched().any(|other| of(other) != of(first));
+    let server = |document: &CapacityDocument| document.target.url.split('/').take(3).collect::<Vec<_>>().join("/");
+    let tls = |document: &CapacityDocument| {
+        let plan = &document.plan;
+        format!("{:?} {:?} {:?}", plan.tls_versions, plan.suites, plan.groups)
+    };
+    let cpu = |document: &CapacityDocument| document.host.cpu.model.clone().unwrap_or_default();
+    let named: [(&str, bool); 3] = [
+        ("endpoints", differs(&server)),
+        ("machines that made the load", differs(&cpu)),
+        ("versions, suites or groups of TLS", differs(&tls)),
+    ];
+    let what: Vec<&str> = named.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what).collect();
+    (!what.is_empty()).then(|| {
+        remark(
+            "different_searches",
+            &format!(
+                "the searches are of one kind of server all the same, though they differ in their {}",
+                what.join(", in their ")
+            ),
+        )
+    })
 }
 
 /// What is taken for granted of the work that is demanded.

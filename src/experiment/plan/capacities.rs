@@ -77,7 +77,7 @@ pub(super) struct Capacities {
 /// All sets that the documents have.
 ///
 /// # Errors
-/// [`CannotPlan::Twice`].
+/// [`CannotPlan::Twice`] and [`CannotPlan::Damaged`].
 pub(super) fn of(sources: &[(String, Source)]) -> Result<Vec<Capacities>, CannotPlan> {
     let (mut searched, mut suites) = (Vec::new(), Vec::new());
     for (path, source) in sources {
@@ -109,6 +109,12 @@ fn of_searches(searched: &[(&String, &CapacityDocument)]) -> Result<Capacities, 
             return Err(CannotPlan::Twice { first: (*first).clone(), second: (*path).clone(), what: what.in_words() });
         }
         seen.push((what, path));
+        let (lower, upper) = (document.capacity.lower, document.capacity.upper);
+        if let (Some(lower), Some(upper)) = (lower, upper)
+            && lower > upper
+        {
+            return Err(CannotPlan::Damaged { path: (*path).clone(), lower, upper });
+        }
         match document.capacity.lower.filter(|lower| *lower > 0.0) {
             Some(lower) => set.known.push(Known { what, figure: searched_figure(path, document, what, lower) }),
             None => set.without = Some(format!("{path} found no capacity: {}", document.capacity.text)),
@@ -134,6 +140,7 @@ fn searched_figure(path: &str, document: &CapacityDocument, what: What, lower: f
     let bound = match (found.limited_by.as_deref(), found.upper) {
         (Some("server"), Some(_)) => shared(document).then_some("shared_host"),
         (Some("client"), _) => Some("client"),
+        (Some("connections"), _) => Some("connections"),
         (Some("search_range"), _) => Some("search_range"),
         _ => Some("unfinished"),
     };

@@ -106,8 +106,9 @@ pub(crate) fn capacity(unit: &str, resumed: f64, each: Option<u64>, lower: f64) 
             text: "found".into(),
             client_cores_missing: None,
         },
+        prediction: None,
         warnings: vec![],
-        law: super::super::law::over(&trials),
+        law: super::super::law::over(&trials, 64),
         trials,
     }
 }

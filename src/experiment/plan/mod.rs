@@ -8,6 +8,7 @@ mod assumptions;
 mod capacities;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod predict;
 #[cfg(test)]
 mod tests;
 
@@ -26,8 +27,10 @@ use crate::record::plan::{
 };
 use crate::record::run::Remark;
 use crate::record::suites::{self, SuitesDocument};
-use crate::units::Percent;
+use crate::units::{self, Percent};
 use capacities::Capacities;
+
+pub use predict::{Prediction, predict};
 
 /// Less than what rounding adds to a sum of quotients: 4.000000000001 servers are four.
 const ROUNDING: f64 = 1e-9;
@@ -68,6 +71,16 @@ pub enum CannotPlan {
         second: String,
         /// What both have.
         what: String,
+    },
+    /// A document says what cannot be.
+    #[error("{path} is damaged: its capacity lies between {lower} and {upper} per second")]
+    Damaged {
+        /// The document.
+        path: String,
+        /// The lower end.
+        lower: f64,
+        /// The upper end, which is below.
+        upper: f64,
     },
     /// The documents have no figure for what is demanded.
     #[error("the documents do not answer the demand: {0}")]
@@ -184,6 +197,20 @@ fn planned_from(path: &str, source: &Source) -> PlannedFrom {
             if document.interrupted {
                 remarks.push(remark("interrupted", "the search was ended by the user"));
             }
+            if let (false, Some(lower), Some(upper)) =
+                (document.capacity.precise, document.capacity.lower, document.capacity.upper)
+            {
+                remarks.push(remark(
+                    "wide_interval",
+                    &format!(
+                        "the limit was not narrowed as far as was asked for: it lies between {} and {} {}/s, of which the lower end is planned with; fewer \
+                         servers may do",
+                        units::decimal(lower),
+                        units::decimal(upper),
+                        document.capacity.unit
+                    ),
+                ));
+            }
             if !document.capacity.confirmed {
                 remarks.push(remark(
                     "unconfirmed",
@@ -224,5 +251,5 @@ fn remark(code: &str, text: &str) -> Remark {
 
 fn law_of(path: &str, source: &Source) -> Option<LawRecord> {
     let Source::Capacity(document) = source else { return None };
-    Some(LawRecord { document: path.to_owned(), law: law::over(&document.trials) })
+    Some(LawRecord { document: path.to_owned(), law: law::over(&document.trials, document.plan.connections) })
 }

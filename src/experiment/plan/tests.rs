@@ -135,6 +135,7 @@ fn a_lower_bound_of_capacity_is_an_upper_bound_of_servers() {
     assert_eq!(with(Some("server"), Some(5100.0), false), (false, None, 6));
     for (limited_by, upper, warned, reason) in [
         (Some("client"), None, false, "client"),
+        (Some("connections"), Some(5100.0), false, "connections"),
         (Some("search_range"), None, false, "search_range"),
         (None, Some(9000.0), false, "unfinished"),
         (Some("server"), None, false, "unfinished"),
@@ -243,4 +244,38 @@ proptest! {
         prop_assert!(found.servers == 1 || worth / (found.servers - 1) as f64 > full * (1.0 - 1e-8), "{found:?}");
         prop_assert_eq!(found.servers_with_spare, found.servers + u64::from(spare));
     }
+}
+
+#[test]
+fn what_a_search_left_open_is_told() {
+    let mut wide = capacity("requests", 0.0, None, 5000.0);
+    (wide.capacity.precise, wide.capacity.upper) = (false, Some(50_000.0));
+    let document = planned(&[searched("requests", wide)], &ask("20000 req/s"));
+    let remarks = &document.documents[0].remarks;
+    assert!(
+        remarks
+            .iter()
+            .any(|one| one.code == "wide_interval" && one.text.contains("between 5 000 and 50 000 requests/s")),
+        "{remarks:?}"
+    );
+    let mut turned = capacity("requests", 0.0, None, 5000.0);
+    turned.capacity.upper = Some(4000.0);
+    let refused = plan(&[searched("requests", turned)], &ask("20000 req/s"), OffsetDateTime::UNIX_EPOCH).unwrap_err();
+    assert!(matches!(refused, CannotPlan::Damaged { .. }), "{refused}");
+}
+
+#[test]
+fn searches_of_different_endpoints_are_told() {
+    let mix = ask("200 sessions/s, 12 requests each");
+    let told = |document: &PlanDocument| {
+        let differ = document.assumptions.iter().find(|one| one.code == "different_searches");
+        differ.map(|one| one.text.clone())
+    };
+    assert_eq!(told(&planned(&three(), &mix)), None);
+    let mut sources = three();
+    let Source::Capacity(other) = &mut sources[2].1 else { unreachable!() };
+    other.target.url = "https://other.example/".to_owned();
+    other.plan.groups.clear();
+    let text = told(&planned(&sources, &mix)).unwrap();
+    assert!(text.contains("endpoints, in their versions, suites or groups"), "{text}");
 }
