@@ -116,7 +116,7 @@ impl World {
         let crls = if lists.is_empty() { Vec::new() } else { Crl::from_bytes(lists.as_bytes()).unwrap() };
         let (host, trust) = (host.parse().unwrap(), Roots::from_bytes(self.root.pem().as_bytes()).unwrap());
         let context = Context { host: &host, trust: &trust, crls: &crls, now: self.now };
-        inspect(&SentChain { key: None, certificates, staple }, &context).unwrap()
+        inspect(&SentChain { key: None, certificates, staples: staple.into_iter().collect() }, &context).unwrap()
     }
 
     /// Both are asked, and must agree.

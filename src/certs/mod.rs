@@ -68,7 +68,7 @@ pub struct Inspection {
     pub path: Path,
     /// Whether the server's own is for the host.
     pub names: Names,
-    /// What the stapled OCSP response says of the server's own.
+    /// What the stapled OCSP response says of the server's own; where several were sent, the worst of them.
     pub staple: Staple,
 }
 
@@ -131,7 +131,7 @@ pub fn inspect(chain: &SentChain, context: &Context<'_>) -> Result<Inspection, N
     let issuer = links.issuer(&certs, 0, context.trust);
     Ok(Inspection {
         names: names::names(leaf.der, &certificates[0].facts, context.host),
-        staple: ocsp::judge(chain.staple.as_deref(), leaf, issuer.as_ref(), context.now),
+        staple: ocsp::worst(&chain.staples, leaf, issuer.as_ref(), context.now),
         order: links.order(&certs),
         path: path::find(&certs, &links, context.trust, context.now),
         ignored: chain.certificates.len().saturating_sub(MOST),

@@ -152,14 +152,25 @@ enum Said {
     Unknown,
 }
 
-/// Judges `response`, stapled to `cert`, whose issuer is `issuer` where that is known.
-pub(super) fn judge(
-    response: Option<&[u8]>,
+/// Judges each of `responses`, stapled to `cert`, and takes the worst: a certificate that one of them calls revoked is revoked, however often another
+/// that was signed before is sent.
+pub(super) fn worst(
+    responses: &[Vec<u8>],
     cert: &Parsed<'_>,
     issuer: Option<&Issuer<'_>>,
     now: OffsetDateTime,
 ) -> Staple {
-    let Some(response) = response else { return Staple::NotSent };
+    let grave = |staple: &Staple| match staple {
+        Staple::NotSent => 0,
+        Staple::Good { .. } => 1,
+        Staple::Unknown | Staple::Unsuccessful(_) | Staple::Stale { .. } | Staple::Invalid(_) => 2,
+        Staple::Revoked(_) => 3,
+    };
+    responses.iter().map(|response| judge(response, cert, issuer, now)).max_by_key(grave).unwrap_or(Staple::NotSent)
+}
+
+/// Judges `response`, stapled to `cert`, whose issuer is `issuer` where that is known.
+pub(super) fn judge(response: &[u8], cert: &Parsed<'_>, issuer: Option<&Issuer<'_>>, now: OffsetDateTime) -> Staple {
     let basic = match open(response) {
         Some(Ok(basic)) => basic,
         Some(Err(refused)) => return Staple::Unsuccessful(refused),

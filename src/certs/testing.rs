@@ -84,20 +84,20 @@ pub(super) struct Look<'a> {
     pub(super) sent: &'a [&'a [u8]],
     pub(super) roots: &'a Roots,
     pub(super) crls: &'a [Crl],
-    pub(super) staple: Option<Vec<u8>>,
+    pub(super) staples: Vec<Vec<u8>>,
     pub(super) host: &'a str,
     pub(super) now: OffsetDateTime,
 }
 
 impl<'a> Look<'a> {
     pub(super) fn at(sent: &'a [&'a [u8]], roots: &'a Roots) -> Self {
-        Self { sent, roots, crls: &[], staple: None, host: HOST, now: NOW }
+        Self { sent, roots, crls: &[], staples: Vec::new(), host: HOST, now: NOW }
     }
 
     pub(super) fn inspect(self) -> Inspection {
         let host: Host = self.host.parse().unwrap();
         let certificates = self.sent.iter().map(|der| der.to_vec()).collect();
-        let chain = SentChain { key: None, certificates, staple: self.staple };
+        let chain = SentChain { key: None, certificates, staples: self.staples };
         let context = Context { host: &host, trust: self.roots, crls: self.crls, now: self.now };
         inspect(&chain, &context).unwrap()
     }

@@ -168,8 +168,8 @@ pub struct SentChain {
     pub key: Option<KeyType>,
     /// The certificates in DER, in the order in which they came.
     pub certificates: Vec<Vec<u8>>,
-    /// The OCSP response stapled to the first of them, in DER.
-    pub staple: Option<Vec<u8>>,
+    /// The OCSP responses that were stapled to the first of them, in DER: each different one once.
+    pub staples: Vec<Vec<u8>>,
 }
 
 /// A fact that no rule of the bundled policies decides on, reported as information.

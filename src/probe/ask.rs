@@ -17,7 +17,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::model::registry::SuiteCode;
-use crate::model::survey::{Refusal, Trouble, Version};
+use crate::model::survey::{Refusal, SentChain, Trouble, Version};
+use crate::tls::peer::peer_key_type;
 
 use super::Progress;
 use super::flight::Flight;
@@ -37,6 +38,9 @@ const FRUITLESS: u32 = 6;
 
 /// How long the first pause is where the server throttles; each one after it is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// How many different staples of a chain are kept: a server that signs one anew for each connection would have one for each.
+const MOST_STAPLES: usize = 16;
 
 /// How many codes a control question offers.
 const CONTROLS: usize = 4;
@@ -84,6 +88,8 @@ pub(super) struct Interview<'p, 'a> {
     fruitless: (u32, Option<Trouble>),
     /// Set once the canary has not come back.
     gone: bool,
+    /// Every chain that was sent, whatever was asked, with every staple.
+    pub(super) chains: Vec<SentChain>,
 }
 
 impl<'p, 'a> Interview<'p, 'a> {
@@ -106,6 +112,28 @@ impl<'p, 'a> Interview<'p, 'a> {
             distrusted: Vec::new(),
             fruitless: (0, None),
             gone: false,
+            chains: Vec::new(),
+        }
+    }
+
+    /// Keeps a chain once, and each different staple that came with it.
+    pub(super) fn keep_chain(&mut self, certificates: &[Vec<u8>], staple: Option<&[u8]>) {
+        let Some(leaf) = certificates.first() else { return };
+        let place = self.chains.iter().position(|chain| chain.certificates == certificates);
+        let place = place.unwrap_or_else(|| {
+            self.chains.push(SentChain {
+                key: peer_key_type(&leaf.as_slice().into()),
+                certificates: certificates.to_vec(),
+                staples: Vec::new(),
+            });
+            self.chains.len() - 1
+        });
+        let staples = &mut self.chains[place].staples;
+        if let Some(staple) = staple
+            && staples.len() < MOST_STAPLES
+            && !staples.iter().any(|known| known == staple)
+        {
+            staples.push(staple.to_vec());
         }
     }
 
@@ -272,6 +300,9 @@ impl<'p, 'a> Interview<'p, 'a> {
         };
         let bytes = self.encode(hello);
         let heard = judge(hello, wire::exchange(self.address, &bytes, deadline, self.stop));
+        if let Heard::Accepted(_, flight) = &heard {
+            self.keep_chain(&flight.certificates, flight.staple.as_deref());
+        }
         self.fruitless = match &heard {
             Heard::Open(trouble) => (self.fruitless.0 + 1, Some(trouble.clone())),
             _ => (0, None),

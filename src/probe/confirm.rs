@@ -13,7 +13,7 @@ use crate::model::registry::SuiteCode;
 use crate::model::suite::KeyType;
 use crate::model::survey::{Confirmed, OpenQuestion, Trouble, Version};
 use crate::tls::failure::classify;
-use crate::tls::inspect::{Shown, inspecting};
+use crate::tls::inspect::{Certificates, Shown, inspecting};
 use crate::tls::peer::peer_key_type;
 
 use super::ask::Heard;
@@ -55,9 +55,9 @@ impl Examination<'_, '_> {
     }
 
     fn confirmed_12(&mut self, found: &Found) -> Confirmed {
-        match self.handshake(found.suite, None, &[]) {
+        match self.handshake(found.suite, Certificates::All, &[]) {
             Outcome::Done { shown, .. } => {
-                self.keep_chain(&shown.certificates, shown.staple.as_deref());
+                self.interview.keep_chain(&shown.certificates, shown.staple.as_deref());
                 Confirmed::Yes
             }
             Outcome::NotSpoken => Confirmed::NotSpoken,
@@ -72,9 +72,9 @@ impl Examination<'_, '_> {
         let mut rows = Vec::new();
         let mut last = Confirmed::NotSpoken;
         for kind in [KeyType::Rsa, KeyType::Ecdsa] {
-            match self.handshake(found.suite, Some(kind), &[]) {
+            match self.handshake(found.suite, Certificates::Of(kind), &[]) {
                 Outcome::Done { shown, .. } => {
-                    self.keep_chain(&shown.certificates, shown.staple.as_deref());
+                    self.interview.keep_chain(&shown.certificates, shown.staple.as_deref());
                     let certificate =
                         shown.certificates.first().and_then(|leaf| peer_key_type(&leaf.as_slice().into()));
                     rows.push(Found { certificate, confirmed: Confirmed::Yes, ..found.clone() });
@@ -113,11 +113,11 @@ impl Examination<'_, '_> {
     pub(super) fn handshake(
         &mut self,
         suite: SuiteCode,
-        certificate: Option<KeyType>,
+        certificates: Certificates,
         alpn: &'static [&'static str],
     ) -> Outcome {
         let sni = self.interview.sni.clone();
-        let Some((config, witness)) = inspecting(suite, certificate, alpn, sni.is_some()) else {
+        let Some((config, witness)) = inspecting(suite, certificates, alpn, sni.is_some()) else {
             return Outcome::NotSpoken;
         };
         let name = match sni.map(ServerName::try_from) {

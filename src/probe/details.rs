@@ -3,6 +3,8 @@
 use crate::model::registry::SuiteCode;
 use crate::model::survey::{Answer, Depth, Preference, Trait, Trouble, Version};
 
+use crate::tls::inspect::Certificates;
+
 use super::ask::Heard;
 use super::confirm::Outcome;
 use super::examine::{Examination, Found, Pass};
@@ -120,7 +122,7 @@ impl Examination<'_, '_> {
             self.extension("session_tickets", SESSION_TICKET),
             self.alpn(),
         ];
-        let stapled = self.chains.iter().any(|chain| chain.staple.is_some());
+        let stapled = self.interview.chains.iter().any(|chain| !chain.staples.is_empty());
         traits.push(Trait { name: "ocsp_stapling", answer: yes_or_no(stapled) });
         traits.push(self.hybrid());
         traits.extend(self.prime());
@@ -181,7 +183,7 @@ impl Examination<'_, '_> {
         let Some(suite) = self.found.first().map(|found| found.suite) else {
             return Err(Answer::NotAsked("nothing is accepted"));
         };
-        match self.handshake(suite, None, offer) {
+        match self.handshake(suite, Certificates::All, offer) {
             Outcome::Done { alpn, .. } => Ok(alpn),
             Outcome::Alert(rustls::AlertDescription::NoApplicationProtocol) => Ok(None),
             Outcome::Alert(alert) => Err(Answer::Inconclusive(Trouble::Alert(alert.into()))),

@@ -2,16 +2,14 @@
 
 use crate::model::registry::SuiteCode;
 use crate::model::suite::KeyType;
-use crate::model::survey::{
-    AcceptedSuite, Answer, Confirmed, Depth, OpenQuestion, Place, Refusal, SentChain, Trouble, Version,
-};
+use crate::model::survey::{AcceptedSuite, Answer, Confirmed, Depth, OpenQuestion, Place, Refusal, Trouble, Version};
 use crate::tls::peer::peer_key_type;
 
 use super::ask::{Heard, Interview};
 use super::details::Details;
 use super::flight::Flight;
 use super::hello::{Hello, Shape, Share};
-use super::lists::{CHUNK, Groups, RARE_SLICES, SMALL, Schemes, candidates, needs_curve, opening};
+use super::lists::{CHUNK, Groups, RARE_SLICES, SMALL, Schemes, candidates, class, modern, needs_curve, opening};
 
 /// In which order versions are asked for: those that are likely to be spoken first, since what is accepted first tells refusals from
 /// throttling ever after.
@@ -102,7 +100,6 @@ enum Opened {
 pub(super) struct Examination<'p, 'a> {
     pub(super) interview: Interview<'p, 'a>,
     pub(super) found: Vec<Found>,
-    pub(super) chains: Vec<SentChain>,
     pub(super) open: Vec<OpenQuestion>,
     refused: Vec<Refused>,
     /// Suites in a hello, at most.
@@ -112,8 +109,8 @@ pub(super) struct Examination<'p, 'a> {
 
 impl<'p, 'a> Examination<'p, 'a> {
     pub(super) fn new(interview: Interview<'p, 'a>) -> Self {
-        let (found, chains, open, refused) = Default::default();
-        Self { interview, found, chains, open, refused, chunk: CHUNK, cuts: CUTS }
+        let (found, open, refused) = Default::default();
+        Self { interview, found, open, refused, chunk: CHUNK, cuts: CUTS }
     }
 
     pub(super) fn run(mut self, depth: Depth) -> Place {
@@ -133,6 +130,7 @@ impl<'p, 'a> Examination<'p, 'a> {
                 Opened::Spoken(pass, most) | Opened::Unsure(pass, most) => self.enumerate(pass, most),
             }
         }
+        self.rare_certificates();
         self.confirm();
         let details = self.details(depth);
         self.place(details)
@@ -140,32 +138,37 @@ impl<'p, 'a> Examination<'p, 'a> {
 
     /// Asks for the suites that most servers of this version have, with hellos of different size and content.
     fn opened(&mut self, version: Version) -> Opened {
+        let (full, lean) = (Pass::full(version), Pass::lean(version));
+        let (wide, short) = (|pass| (pass, CHUNK, opening(CHUNK)), |pass| (pass, SMALL, opening(SMALL)));
         let tries = match version {
-            Version::Ssl3 => [(Pass::bare(version), CHUNK), (Pass::lean(version), CHUNK), (Pass::bare(version), SMALL)],
-            _ => [(Pass::full(version), CHUNK), (Pass::lean(version), CHUNK), (Pass::lean(version), SMALL)],
+            Version::Ssl3 => vec![wide(Pass::bare(version)), wide(lean), short(Pass::bare(version))],
+            Version::Tls10 | Version::Tls11 => vec![wide(full), wide(lean), short(lean)],
+            Version::Tls12 | Version::Tls13 => vec![wide(full), wide(lean), short(lean), (lean, SMALL, modern())],
         };
         let mut refusals = Vec::new();
-        let mut last = tries[0];
-        for (n, (pass, most)) in tries.into_iter().enumerate() {
-            match self.greet(pass, opening(most)) {
-                Heard::Accepted(..) => return Opened::Spoken(pass, most),
+        let mut last = (tries[0].0, tries[0].1);
+        // What was refused may be refused for its length or for a suite in it, by the server or by what stands before it: a version is not spoken
+        // where the hellos of usual clients are refused, too.
+        for (n, (pass, most, suites)) in tries.iter().enumerate() {
+            match self.greet(*pass, suites.clone()) {
+                Heard::Accepted(..) => return Opened::Spoken(*pass, *most),
                 Heard::Other(_, other) => refusals.push(Refusal::OtherVersion(other)),
                 Heard::Refused(refusal) => refusals.push(refusal),
                 Heard::Open(Trouble::Budget | Trouble::Interrupted | Trouble::Throttled) => break,
-                Heard::Open(_) => last = tries[(n + 1).min(tries.len() - 1)],
-            }
-            match refusals[..] {
-                [first, second] if is_of_the_version(first) && is_of_the_version(second) => {
-                    return Opened::Refused(first);
+                Heard::Open(_) => {
+                    let (pass, most, _) = &tries[(n + 1).min(tries.len() - 1)];
+                    last = (*pass, *most);
                 }
-                // What was refused needs no shorter hello.
-                [_, _] => break,
-                _ => {}
             }
+        }
+        if let Some(first) =
+            refusals.first().filter(|_| refusals.len() == tries.len() && refusals.iter().all(is_of_the_version))
+        {
+            return Opened::Refused(*first);
         }
         // A server with two certificates may choose one by the signature schemes, and then have no suite for it.
         for kind in
-            [KeyType::Rsa, KeyType::Ecdsa].into_iter().filter(|_| refusals.len() == 2 && version >= Version::Tls12)
+            [KeyType::Rsa, KeyType::Ecdsa].into_iter().filter(|_| refusals.len() >= 2 && version >= Version::Tls12)
         {
             let pass = Pass { schemes: Schemes::Only(kind), ..Pass::full(version) };
             if let Heard::Accepted(..) = self.greet(pass, opening(CHUNK)) {
@@ -204,6 +207,11 @@ impl<'p, 'a> Examination<'p, 'a> {
         }
     }
 
+    /// How many suites a hello may have here.
+    pub(super) fn chunk(&self) -> usize {
+        self.chunk
+    }
+
     /// Whether a suite was accepted in this version.
     pub(super) fn speaks(&self, version: Version) -> bool {
         self.found.iter().any(|found| found.pass.version == version)
@@ -228,7 +236,13 @@ impl<'p, 'a> Examination<'p, 'a> {
     /// Asks for `suites` in chunks; what the server chooses is struck out, and the rest asked for again until it refuses. What meets
     /// trouble is cut in two.
     pub(super) fn strike_out(&mut self, pass: Pass, suites: Vec<SuiteCode>) {
-        let mut chunks: Vec<Vec<SuiteCode>> = suites.chunks(self.chunk).rev().map(<[_]>::to_vec).collect();
+        // Each class by itself: what refuses a hello for one suite in it that nobody should offer must not hide another suite. Where a single group is
+        // asked about, which many hellos do, the usual suites at least come first.
+        let narrow = matches!(pass.groups, Groups::One(_) | Groups::Rare(_));
+        let classes = suites.chunk_by(|a, b| narrow || class(*a) == class(*b));
+        let mut chunks: Vec<Vec<SuiteCode>> =
+            classes.flat_map(|one| one.chunks(self.chunk)).map(<[_]>::to_vec).collect();
+        chunks.reverse();
         while let Some(mut chunk) = chunks.pop() {
             if chunk.len() > self.chunk {
                 chunks.extend(chunk.chunks(self.chunk).rev().map(<[_]>::to_vec));
@@ -273,29 +287,14 @@ impl<'p, 'a> Examination<'p, 'a> {
         self.refused.push(Refused { version, suites, question, refusal });
     }
 
-    /// Notes a suite that was chosen, and the chain that came with it.
+    /// Notes a suite that was chosen.
     pub(super) fn accept(&mut self, pass: Pass, suite: SuiteCode, flight: Flight) {
         let certificate = flight.certificates.first().and_then(|leaf| peer_key_type(&leaf.as_slice().into()));
-        self.keep_chain(&flight.certificates, flight.staple.as_deref());
         let same = |found: &&mut Found| {
             (found.pass.version, found.suite, found.certificate) == (pass.version, suite, certificate)
         };
         if self.found.iter_mut().find(same).is_none() {
             self.found.push(Found { pass, suite, certificate, confirmed: Confirmed::NotSpoken, flight });
-        }
-    }
-
-    /// Keeps a chain once, with a staple if any came with it.
-    pub(super) fn keep_chain(&mut self, certificates: &[Vec<u8>], staple: Option<&[u8]>) {
-        let Some(leaf) = certificates.first() else { return };
-        match self.chains.iter_mut().find(|chain| chain.certificates == certificates) {
-            Some(known) if known.staple.is_none() => known.staple = staple.map(<[u8]>::to_vec),
-            Some(_) => {}
-            None => self.chains.push(SentChain {
-                key: peer_key_type(&leaf.as_slice().into()),
-                certificates: certificates.to_vec(),
-                staple: staple.map(<[u8]>::to_vec),
-            }),
         }
     }
 
@@ -317,7 +316,7 @@ impl<'p, 'a> Examination<'p, 'a> {
             preference,
             groups,
             traits,
-            chains: self.chains,
+            chains: self.interview.chains,
         }
     }
 
@@ -358,7 +357,7 @@ impl<'p, 'a> Examination<'p, 'a> {
 }
 
 /// Whether a refusal is one of the whole version, or of the name.
-fn is_of_the_version(refusal: Refusal) -> bool {
+fn is_of_the_version(refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::Alert(70 | 112) | Refusal::OtherVersion(_))
 }
 

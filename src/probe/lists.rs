@@ -12,10 +12,13 @@ pub(super) const SMALL: usize = 8;
 
 /// Suites that most servers have one of, so that the first hello is likely to be accepted: one for each kind of server comes first.
 const POPULAR: [u16; 36] = [
-    0x1301, 0x1302, 0xc02f, 0xc02b, 0xc013, 0x002f, 0x0035, 0x000a, // these alone are in a short hello
-    0x1303, 0xcca8, 0xcca9, 0xc027, 0xc023, 0xc030, 0xc02c, 0xc014, 0xc009, 0xc00a, 0xc028, 0xc024, 0x009c, 0x009d,
+    0x1301, 0x1302, 0xc02f, 0xc02b, 0xc013, 0x002f, 0x0035, 0x1303, // these alone are in a short hello
+    0x000a, 0xcca8, 0xcca9, 0xc027, 0xc023, 0xc030, 0xc02c, 0xc014, 0xc009, 0xc00a, 0xc028, 0xc024, 0x009c, 0x009d,
     0x003c, 0x003d, 0x009e, 0x009f, 0x0033, 0x0039, 0x0067, 0x006b, 0xccaa, 0x0005, 0x0004, 0x1304, 0x1305, 0x0096,
 ];
+
+/// What a client with a strict list offers, in the order of a usual one: the policy's own suites are among them.
+const MODERN: [u16; 11] = [0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xcca9, 0xcca8, 0xc023, 0xc027, 0xc02c, 0xc030];
 
 /// Codes without a registration that servers are known to have had: GOST of old drafts, EXPORT1024, Netscape's FIPS suites, CECPQ1, the
 /// drafts of ChaCha20-Poly1305.
@@ -33,18 +36,63 @@ fn grease() -> impl Iterator<Item = u16> {
     (0..16).map(|n| 0x0a0a + n * 0x1010)
 }
 
-/// Every suite that is asked for: the popular ones, the rest of the registry, unregistered codes.
+/// How a suite may be looked at by what filters hellos: a class is never offered together with another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    /// What a usual client may offer.
+    Usual,
+    /// Blocks of 64 bits, and SEED.
+    TripleDes,
+    /// RC4, RC2, DES, IDEA.
+    Broken,
+    /// Without authentication.
+    Anonymous,
+    /// Without encryption.
+    Null,
+    /// With keys that were cut for export.
+    Export,
+    /// Not registered.
+    Unregistered,
+}
+
+/// The class of `suite`, by its registered name.
+pub(super) fn class(suite: SuiteCode) -> Class {
+    let Some(name) = suite.iana() else { return Class::Unregistered };
+    let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    if has(&["EXPORT"]) {
+        Class::Export
+    } else if has(&["WITH_NULL", "SHA256_SHA256", "SHA384_SHA384"]) {
+        Class::Null
+    } else if has(&["_anon_"]) {
+        Class::Anonymous
+    } else if has(&["RC4", "RC2", "_DES_", "DES40", "IDEA"]) {
+        Class::Broken
+    } else if has(&["3DES", "SEED", "GOST", "MAGMA", "28147"]) {
+        Class::TripleDes
+    } else {
+        Class::Usual
+    }
+}
+
+/// Every suite that is asked for, class by class; in each the popular ones come first.
 pub(super) fn candidates() -> Vec<SuiteCode> {
     let popular = POPULAR.map(SuiteCode);
     let rest = SuiteCode::registered().filter(|suite| !popular.contains(suite));
     let unregistered =
         KNOWN_UNREGISTERED.into_iter().chain(grease()).map(SuiteCode).filter(|suite| suite.iana().is_none());
-    popular.into_iter().chain(rest).chain(unregistered).collect()
+    let mut all: Vec<_> = popular.into_iter().chain(rest).chain(unregistered).collect();
+    all.sort_by_key(|suite| class(*suite));
+    all
 }
 
-/// The suites of the hello that looks whether a version is spoken at all: `most` of the popular ones.
+/// The suites of the hello that looks whether a version is spoken at all: `most` of the usual ones.
 pub(super) fn opening(most: usize) -> Vec<SuiteCode> {
     candidates().into_iter().take(most.min(CHUNK)).collect()
+}
+
+/// The suites of a client with a strict list.
+pub(super) fn modern() -> Vec<SuiteCode> {
+    MODERN.map(SuiteCode).to_vec()
 }
 
 /// `count` codes that no server can want.
@@ -63,6 +111,8 @@ const RSA_SCHEMES: [u16; 9] = [0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0
 const PSS_SCHEMES: [u16; 3] = [0x0809, 0x080a, 0x080b];
 /// Signature schemes for keys on curves: P-256, P-384, P-521, SHA-224 and SHA-1, brainpool of TLS 1.3, EdDSA.
 const ECDSA_SCHEMES: [u16; 10] = [0x0403, 0x0503, 0x0603, 0x0303, 0x0203, 0x081a, 0x081b, 0x081c, 0x0807, 0x0808];
+/// Ed25519 and Ed448.
+const EDDSA_SCHEMES: [u16; 2] = [0x0807, 0x0808];
 /// What is neither: DSA, SM2, GOST.
 const OTHER_SCHEMES: [u16; 14] =
     [0x0402, 0x0502, 0x0602, 0x0302, 0x0202, 0x0102, 0x0103, 0x0708, 0x0709, 0x070a, 0x070b, 0x0904, 0x0905, 0x0906];
@@ -80,6 +130,10 @@ pub(super) enum Schemes {
     Only(KeyType),
     /// Neither RSA nor ECDSA.
     Other,
+    /// Keys for EdDSA, which stand beside those for ECDSA.
+    EdDsa,
+    /// RSA keys for RSASSA-PSS alone, which stand beside usual ones.
+    Pss,
 }
 
 impl Schemes {
@@ -91,6 +145,8 @@ impl Schemes {
             Self::Only(KeyType::Rsa) => [&RSA_SCHEMES[..], &PSS_SCHEMES].concat(),
             Self::Only(KeyType::Ecdsa) => ECDSA_SCHEMES.to_vec(),
             Self::Other => OTHER_SCHEMES.to_vec(),
+            Self::EdDsa => EDDSA_SCHEMES.to_vec(),
+            Self::Pss => PSS_SCHEMES.to_vec(),
         }
     }
 
@@ -102,6 +158,8 @@ impl Schemes {
             Self::Only(KeyType::Rsa) => "with an RSA certificate",
             Self::Only(KeyType::Ecdsa) => "with an ECDSA certificate",
             Self::Other => "with a certificate that is neither RSA nor ECDSA",
+            Self::EdDsa => "with an EdDSA certificate",
+            Self::Pss => "with an RSASSA-PSS certificate",
         }
     }
 }
@@ -226,6 +284,23 @@ mod tests {
         assert!(asked.iter().filter(|suite| suite.iana().is_none()).count() > 40);
         assert!(POPULAR.iter().all(|code| SuiteCode(*code).iana().is_some()));
         assert!(nobodys(1000).all(|suite| suite.iana().is_none() && !distinct.contains(&suite)));
+    }
+
+    #[test]
+    fn classes_stand_apart_and_the_first_is_what_clients_offer() {
+        let of = |name: &str| class(name.parse().unwrap());
+        assert_eq!(of("ECDHE-RSA-AES128-GCM-SHA256"), Class::Usual);
+        assert_eq!(
+            [of("DES-CBC3-SHA"), of("RC4-SHA"), of("NULL-SHA256")],
+            [Class::TripleDes, Class::Broken, Class::Null]
+        );
+        assert_eq!(of("TLS_DH_anon_WITH_AES_128_GCM_SHA256"), Class::Anonymous);
+        assert_eq!(of("TLS_DH_anon_EXPORT_WITH_RC4_40_MD5"), Class::Export);
+        assert_eq!(of("TLS_RSA_WITH_DES_CBC_SHA"), Class::Broken);
+        let classes: Vec<_> = candidates().into_iter().map(class).collect();
+        assert!(classes.is_sorted());
+        assert_eq!(opening(SMALL), POPULAR[..SMALL].iter().map(|code| SuiteCode(*code)).collect::<Vec<_>>());
+        assert!(opening(CHUNK).into_iter().chain(modern()).all(|suite| class(suite) == Class::Usual));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod flight;
 mod hello;
 mod lists;
 mod pace;
+mod rare;
 mod wire;
 
 use std::net::SocketAddr;

@@ -53,11 +53,22 @@ impl Witness {
     }
 }
 
-/// A configuration for one handshake with `suite` alone, with a certificate of the kind `certificate` if one is named, and with these
-/// ALPN protocols. `None` if rustls and our CBC suites do not have the suite.
+/// Which certificates a server may show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certificates {
+    /// Any.
+    All,
+    /// Those with a key of this kind.
+    Of(KeyType),
+    /// Those that sign by the scheme of this code (IANA "TLS SignatureScheme").
+    Signing(u16),
+}
+
+/// A configuration for one handshake with `suite` alone, with one of `certificates`, and with these ALPN protocols. `None` if rustls and our CBC
+/// suites do not have the suite, or rustls no such scheme.
 pub fn inspecting(
     suite: SuiteCode,
-    certificate: Option<KeyType>,
+    certificates: Certificates,
     alpn: &[&str],
     send_name: bool,
 ) -> Option<(Arc<ClientConfig>, Arc<Witness>)> {
@@ -66,12 +77,16 @@ pub fn inspecting(
     let base = provider(Provider::AwsLc, &[], &groups);
     let provider = Arc::new(CryptoProvider { cipher_suites: vec![suite], ..(*base).clone() });
     let algorithms = provider.signature_verification_algorithms;
-    let fits = |scheme: &SignatureScheme| certificate.is_none_or(|wanted| key_type(*scheme) == Some(wanted));
-    let witness = Arc::new(Witness {
-        algorithms,
-        schemes: algorithms.supported_schemes().into_iter().filter(fits).collect(),
-        shown: Mutex::default(),
-    });
+    let fits = |scheme: &SignatureScheme| match certificates {
+        Certificates::All => true,
+        Certificates::Of(wanted) => key_type(*scheme) == Some(wanted),
+        Certificates::Signing(code) => u16::from(*scheme) == code,
+    };
+    let schemes: Vec<_> = algorithms.supported_schemes().into_iter().filter(fits).collect();
+    if schemes.is_empty() {
+        return None;
+    }
+    let witness = Arc::new(Witness { algorithms, schemes, shown: Mutex::default() });
     let version = match suite {
         SupportedCipherSuite::Tls12(_) => &rustls::version::TLS12,
         SupportedCipherSuite::Tls13(_) => &rustls::version::TLS13,
@@ -147,7 +162,7 @@ mod tests {
                 }
                 let identity = testing::server_identity(kind);
                 let server = Arc::new(testing::server_config(Provider::AwsLc, identity));
-                let (config, witness) = inspecting(suite.into(), Some(kind), &[], true).unwrap();
+                let (config, witness) = inspecting(suite.into(), Certificates::Of(kind), &[], true).unwrap();
                 assert_eq!(witness.shown(), Shown::default());
                 testing::handshake(&config, &server, "any.example").unwrap();
                 let expected: Vec<_> = identity.chain.iter().map(|der| der.to_vec()).collect();
@@ -159,13 +174,14 @@ mod tests {
     #[test]
     fn the_wrong_kind_of_certificate_is_no_handshake() {
         let server = Arc::new(testing::server_config(Provider::AwsLc, testing::server_identity(KeyType::Rsa)));
-        let (config, _) = inspecting(Suite::Aes128GcmSha256.into(), Some(KeyType::Ecdsa), &[], true).unwrap();
+        let (config, _) =
+            inspecting(Suite::Aes128GcmSha256.into(), Certificates::Of(KeyType::Ecdsa), &[], true).unwrap();
         assert!(testing::handshake(&config, &server, testing::HOST).is_err());
     }
 
     #[test]
     fn rustls_has_more_than_the_nine_but_not_all() {
-        let has = |name: &str| inspecting(name.parse().unwrap(), None, &[], true).is_some();
+        let has = |name: &str| inspecting(name.parse().unwrap(), Certificates::All, &[], true).is_some();
         assert!(has("ECDHE-RSA-AES256-GCM-SHA384"));
         assert!(!has("AES128-SHA") && !has("TLS_AES_128_CCM_SHA256"));
     }

@@ -4,15 +4,18 @@
 use std::collections::BTreeSet;
 
 use shakedown::model::survey::Version;
+use shakedown::record::audit::FindingOutcome;
 
 use super::command::{BINARY, Expected, audit, audit_by};
 use super::common::fixture::free_port;
 use super::common::hosts::Hosts;
 use super::haproxy::{Bind, Haproxy, write_certificates};
+use super::hello::{Hello, alert};
 use super::nginx::{Nginx, Site};
-use super::openssl::SServer;
+use super::openssl::{SServer, openssl};
+use super::proxy::{Deed, Proxy};
 use super::truth::{self, SIX, six_and};
-use super::world::{HOST, World};
+use super::world::{HOST, World, days};
 
 /// What hides.
 const EXTRA: &str = "ECDHE-RSA-AES256-GCM-SHA384";
@@ -71,6 +74,64 @@ fn with_one_group_only() {
         let audited = audit(&server.url(), &["--ca", world.ca()]);
         audited.assert(group, &FOUND);
         assert_eq!(audited.accepted(Some(HOST)), truth::of(&extra, &[Version::Tls12]), "{group}");
+    }
+}
+
+/// An Ed25519 certificate that has expired, beside good ones of both usual kinds: only a client that offers its scheme alone is shown it.
+#[test]
+#[ignore = "needs nginx and openssl"]
+fn a_third_certificate() {
+    let world = World::new();
+    let mut identities = world.pair("site", &[HOST]).to_vec();
+    // In the older form of PKCS#8, which OpenSSL reads.
+    openssl(world.root(), &["genpkey", "-algorithm", "ed25519", "-out", "ed25519.pem"]);
+    let key = std::fs::read_to_string(world.root().join("ed25519.pem")).unwrap();
+    let key = rcgen::KeyPair::from_pem(&key).unwrap();
+    let expired = |params: &mut rcgen::CertificateParams| (params.not_before, params.not_after) = (days(-30), days(-2));
+    identities.push(world.authority.issue_for("third", key, &[HOST], expired));
+    let (six, tls13) = (SIX.join(":"), "TLSv1.3");
+    let sites = [Site::new(&identities, &six), Site { protocols: tls13, ..Site::new(&identities, &six) }];
+    let _nginx = Nginx::start(world.root(), &sites);
+    for site in &sites {
+        let audited = audit(&site.url(), &["--ca", world.ca()]);
+        let found = &audited.document.certificates;
+        assert!(found.iter().any(|one| one.key.contains("Ed25519") && one.days_left < 0), "{}", audited.told());
+        assert_eq!(audited.outcome("validity"), FindingOutcome::Fail, "{}", audited.told());
+    }
+}
+
+/// Something in front of the server refuses hellos that offer what no client should, or too much.
+#[test]
+#[ignore = "needs openssl"]
+fn behind_a_filter_of_hellos() {
+    let world = World::new();
+    let pair = world.pair("site", &[HOST]);
+    let args = [
+        "-cipher",
+        "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-SHA:AES128-SHA:@SECLEVEL=0",
+        "-min_protocol",
+        "TLSv1",
+    ];
+    let server = SServer::start(world.root(), &pair, &args);
+    let port = server.port;
+    // NULL, RC4 and anonymous suites; any that is older than AES; more than twenty.
+    type Filter = fn(&Hello) -> bool;
+    let filters: [(&str, Filter); 3] = [
+        ("bad suites", |hello| {
+            [0x0002, 0x003b, 0x0004, 0x0005, 0x001b, 0x0034, 0xc006].iter().any(|code| hello.offers(*code))
+        }),
+        ("old suites", |hello| hello.suites.iter().any(|code| *code < 0x002f)),
+        ("many suites", |hello| hello.suites.len() > 20),
+    ];
+    for (what, refuses) in filters {
+        let proxy = Proxy::start(port, move |hello| if refuses(hello) { Deed::Say(alert(40)) } else { Deed::Forward });
+        let audited = audit(&proxy.url(), &["--ca", world.ca()]);
+        assert_eq!(audited.outcome("versions.lowest"), FindingOutcome::Fail, "{what}: {}", audited.told());
+        assert_eq!(audited.outcome("suites.one_of"), FindingOutcome::Pass, "{what}: {}", audited.told());
+        assert_eq!(audited.outcome("suites.none_outside"), FindingOutcome::Fail, "{what}: {}", audited.told());
+        for suite in ["TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA", "TLS_RSA_WITH_AES_128_CBC_SHA"] {
+            assert!(audited.told().contains(suite), "{what}: {suite}: {}", audited.told());
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::command::{Audited, audit};
 use super::common::identity::{Authority, Identity};
 use super::nginx::{Nginx, Site};
 use super::openssl::openssl;
+use super::proxy::{Deed, Proxy};
 use super::truth::SIX;
 use super::world::{HOST, World, issue};
 
@@ -88,7 +89,10 @@ fn by_lists() {
     let old = middle.revoke("stale", &[1], stale);
     let old_revoked = middle.revoke("stale-revoked", &[LEAF], stale);
     let forged = forger.revoke("forged", &[1], fresh);
-    let rows: [(&str, &[&PathBuf], &[FindingOutcome]); 12] = [
+    let elsewhere = Authority::new(other.path(), "elsewhere").revoke("elsewhere", &[1], fresh);
+    let rows: [(&str, &[&PathBuf], &[FindingOutcome]); 13] = [
+        // What was asked for could not be done.
+        ("only the list of another authority", &[&elsewhere], UNTOLD),
         ("no list", &[], UNASKED),
         ("both lists", &[&of_leaf, &of_middle], GOOD),
         ("a revoked leaf", &[&leaf_revoked, &of_middle], REVOKED),
@@ -185,4 +189,31 @@ fn by_staples() {
     }
     let revoked = audit(&sites[1].url(), &["--ca", world.ca()]);
     assert_revocation("revoked, no list", &revoked, REVOKED);
+}
+
+#[test]
+#[ignore = "needs nginx and openssl"]
+fn by_a_staple_that_is_sent_elsewhere_or_now_and_then() {
+    let chain = Chain::new();
+    let (world, root, six) = (&chain.world, chain.world.root(), SIX.join(":"));
+    let make = |file, revoked| {
+        let status = Status { file, index: index(revoked, LEAF), signer: &chain.middle, days: "7" };
+        format!("ssl_stapling on; ssl_stapling_file {};", response(root, &chain, &status, &chain.leaf).display())
+    };
+    let (good, revoked) = (make("good", false), make("revoked", true));
+    let own = std::slice::from_ref(&chain.sent);
+    // The first of a port is what a client without a name gets.
+    let nameless = Site { name: "other.test", more: &revoked, ..Site::new(own, &six) };
+    let named = Site { port: nameless.port, more: &good, ..Site::new(own, &six) };
+    let (one, other) = (Site { more: &good, ..Site::new(own, &six) }, Site { more: &revoked, ..Site::new(own, &six) });
+    let (by_name, ports) = (named.url(), (one.port, other.port));
+    let _nginx = Nginx::start(root, &[nameless, named, one, other]);
+    let of_middle = world.authority.revoke("middle-good", &[1], Duration::hours(20)).display().to_string();
+    // Two servers behind one address, of which every seventh connection meets the second.
+    let proxy =
+        Proxy::start(ports.0, move |hello| if hello.nth % 7 == 3 { Deed::ForwardTo(ports.1) } else { Deed::Forward });
+    for (what, url) in [("where no name is sent", by_name), ("now and then", proxy.url())] {
+        let audited = audit(&url, &["--ca", world.ca(), "--crl", &of_middle]);
+        assert_revocation(what, &audited, REVOKED);
+    }
 }

@@ -112,7 +112,17 @@ impl Authority {
         names: &[&str],
         edit: impl FnOnce(&mut CertificateParams),
     ) -> Identity {
-        let key = key(key_type);
+        self.issue_for(file, key(key_type), names, edit)
+    }
+
+    /// The same, for a key of any type.
+    pub(crate) fn issue_for(
+        &self,
+        file: &str,
+        key: KeyPair,
+        names: &[&str],
+        edit: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
         let mut params = CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap();
         params.distinguished_name.push(DnType::CommonName, file);
         edit(&mut params);

@@ -41,7 +41,7 @@ fn look(pieces: &[&[u8]], crls: &[Crl]) -> Option<Inspection> {
     let chain = SentChain {
         key: None,
         certificates: pieces.iter().map(|piece| piece.to_vec()).collect(),
-        staple: pieces.last().map(|piece| piece.to_vec()),
+        staples: pieces.last().map(|piece| piece.to_vec()).into_iter().collect(),
     };
     let (host, trust) = ("server.example".parse().unwrap(), Roots::from_bytes(ROOT).unwrap());
     let context = Context { host: &host, trust: &trust, crls, now: datetime!(2030-06-15 12:00 UTC) };

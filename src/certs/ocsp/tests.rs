@@ -54,8 +54,12 @@ impl World {
     }
 
     fn judge(&self, staple: Vec<u8>) -> Staple {
+        self.judge_all(vec![staple])
+    }
+
+    fn judge_all(&self, staples: Vec<Vec<u8>>) -> Staple {
         let sent = [&self.server[..], self.middle.der()];
-        Look { staple: Some(staple), ..Look::at(&sent, &trusting(&[self.root.der()])) }.inspect().staple
+        Look { staples, ..Look::at(&sent, &trusting(&[self.root.der()])) }.inspect().staple
     }
 }
 
@@ -172,7 +176,7 @@ fn a_response_about_another_certificate_or_by_another_key_does_not_count() {
     }
     assert_eq!(invalid(Response { key: world.root.key(), ..world.good() }), Fault::BadSignature);
     let (sent, roots) = ([&world.server[..]], trusting(&[world.root.der()]));
-    let alone = Look { staple: Some(world.good().der()), ..Look::at(&sent, &roots) };
+    let alone = Look { staples: vec![world.good().der()], ..Look::at(&sent, &roots) };
     assert_eq!(alone.inspect().staple, Staple::Invalid(Fault::IssuerUnknown));
 }
 
@@ -215,6 +219,22 @@ fn of_several_answers_the_worst_counts() {
     let both = of(&[world.good().answer(), revoked.answer()]);
     assert_eq!(both, Staple::Revoked(Revocation { at: KNOWN, reason: None }));
     assert_eq!(of(&[]), Staple::Invalid(Fault::OtherCertificate));
+}
+
+#[test]
+fn of_several_the_worst_counts() {
+    let world = World::new();
+    let good = world.good().der();
+    let revoked = Response { status: revoked_info(KNOWN, None), ..world.good() }.der();
+    let later = vec![0x30, 3, 0x0a, 1, 3];
+    assert_eq!(world.judge_all(vec![]), Staple::NotSent);
+    assert_eq!(world.judge_all(vec![good.clone(), good.clone()]), GOOD);
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+        let all = [&good, &revoked, &later];
+        let staple = world.judge_all(order.map(|at| all[at].clone()).to_vec());
+        assert_eq!(staple, Staple::Revoked(Revocation { at: KNOWN, reason: None }));
+    }
+    assert_eq!(world.judge_all(vec![good, later]), Staple::Unsuccessful(Refused::TryLater));
 }
 
 #[test]

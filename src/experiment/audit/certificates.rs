@@ -5,12 +5,9 @@ use std::path::{Path as FilePath, PathBuf};
 
 use time::OffsetDateTime;
 
-use super::remedy;
 use super::words::{list, place};
-use crate::certs::{
-    Broken, Context, Crl, CrlStatus, Inspected, Inspection, Path, Roots, Staple, Undecided, Unreadable, Validity,
-    inspect,
-};
+use super::{remedy, revocation};
+use crate::certs::{Broken, Context, Crl, Inspected, Inspection, Path, Roots, Unreadable, Validity, inspect};
 use crate::experiment::run::stamp;
 use crate::model::audit::AuditPlan;
 use crate::model::policy::{KeyDemand, Rule};
@@ -74,14 +71,26 @@ pub(super) struct Seen {
 /// Each different chain of `places`.
 pub(super) fn inspect_all(plan: &AuditPlan, evidence: &Evidence, places: &[Place], now: OffsetDateTime) -> Vec<Seen> {
     let context = Context { host: &plan.target.server_name, trust: &evidence.roots, crls: &evidence.crls, now };
+    // What is known of a certificate is known of it wherever it is sent: a response that calls it revoked may have come under another name.
+    let stapled = |leaf: Option<&Vec<u8>>| {
+        let same = places.iter().flat_map(|at| &at.chains).filter(|chain| chain.certificates.first() == leaf);
+        let mut staples: Vec<Vec<u8>> = Vec::new();
+        for staple in same.flat_map(|chain| &chain.staples) {
+            if !staples.contains(staple) {
+                staples.push(staple.clone());
+            }
+        }
+        staples
+    };
     let mut all: Vec<Seen> = Vec::new();
     for at in places {
         let own = at.sni.as_deref() == plan.host();
         for chain in &at.chains {
-            let known = all.iter().position(|seen| seen.chain == *chain);
+            let known = all.iter().position(|seen| seen.chain.certificates == chain.certificates);
             let index = known.unwrap_or_else(|| {
-                let inspection = inspect(chain, &context).map_err(|nothing| nothing.to_string());
-                all.push(Seen { chain: chain.clone(), places: BTreeSet::new(), own: false, inspection });
+                let chain = SentChain { staples: stapled(chain.certificates.first()), ..chain.clone() };
+                let inspection = inspect(&chain, &context).map_err(|nothing| nothing.to_string());
+                all.push(Seen { chain, places: BTreeSet::new(), own: false, inspection });
                 all.len() - 1
             });
             all[index].places.insert(place(at));
@@ -113,17 +122,17 @@ impl Seen {
 }
 
 /// How one chain fares by one rule.
-struct Fared {
-    outcome: FindingOutcome,
-    observed: String,
-    remedies: Vec<Remedy>,
+pub(super) struct Fared {
+    pub(super) outcome: FindingOutcome,
+    pub(super) observed: String,
+    pub(super) remedies: Vec<Remedy>,
 }
 
-fn fared(outcome: FindingOutcome, observed: impl Into<String>) -> Fared {
+pub(super) fn fared(outcome: FindingOutcome, observed: impl Into<String>) -> Fared {
     Fared { outcome, observed: observed.into(), remedies: Vec::new() }
 }
 
-fn fails(observed: impl Into<String>, remedies: Vec<Remedy>) -> Fared {
+pub(super) fn fails(observed: impl Into<String>, remedies: Vec<Remedy>) -> Fared {
     Fared { outcome: FindingOutcome::Fail, observed: observed.into(), remedies }
 }
 
@@ -162,7 +171,12 @@ pub(super) fn findings(plan: &AuditPlan, places: &[Place], all: &[Seen]) -> Vec<
     findings.push(judge("roots", &roots, expected.to_owned(), &|inspection| root(&inspection.path, agreed)));
     findings.push(judge("validity", &policy.validity, "every certificate is valid today".to_owned(), &validity));
     findings.push(judge("chain", &policy.chain, "the intermediates are sent, in order".to_owned(), &chain));
-    findings.push(judge("revocation", &policy.revocation, "no certificate is revoked".to_owned(), &revocation));
+    let own = || all.iter().filter(|seen| seen.own).filter_map(|seen| seen.inspection.as_ref().ok());
+    let lists = revocation::Lists::of(!plan.crls.is_empty(), own());
+    let expected = "no certificate is revoked".to_owned();
+    findings.push(judge("revocation", &policy.revocation, expected, &|inspection| {
+        revocation::revocation(inspection, lists)
+    }));
     if let Some(Rule { level, quote, demand }) = &policy.key {
         let rule = Rule { level: *level, quote: quote.clone(), demand: () };
         findings.push(judge("key", &rule, expected_key(demand), &|inspection| key(inspection, demand)));
@@ -289,7 +303,7 @@ fn root(path: &Path, agreed: bool) -> Fared {
 }
 
 /// The certificates that count: those of the path, or, where there is none, all that were sent but for roots.
-fn counting(inspection: &Inspection) -> impl Iterator<Item = &Inspected> {
+pub(super) fn counting(inspection: &Inspection) -> impl Iterator<Item = &Inspected> {
     let members = inspection.path.members();
     let counts = move |certificate: &&Inspected| {
         if members.is_empty() {
@@ -302,7 +316,7 @@ fn counting(inspection: &Inspection) -> impl Iterator<Item = &Inspected> {
 }
 
 /// Which certificate of a chain, in words.
-fn which(certificate: &Inspected) -> String {
+pub(super) fn which(certificate: &Inspected) -> String {
     match certificate.position {
         0 => "the server's certificate".to_owned(),
         _ => format!("the intermediate '{}'", certificate.facts.subject),
@@ -329,7 +343,18 @@ fn validity(inspection: &Inspection) -> Fared {
             vec![remedy::advice("install a certificate that is valid today, and check the clocks")],
         );
     }
+    // A client may build its path of what it is sent: what no path needs must not be out of its term, but breaks none.
+    let beside: Vec<_> = inspection
+        .certificates
+        .iter()
+        .filter(|certificate| !counting(inspection).any(|counts| counts.position == certificate.position))
+        .filter(|certificate| !matches!(certificate.validity, Validity::Valid { .. }))
+        .map(|certificate| format!("{} is out of its term, beside the path", which(certificate)))
+        .collect();
     match first_end {
+        Some(days) if !beside.is_empty() => {
+            fared(FindingOutcome::Warn, format!("{days} days left of the path; {}", beside.join("; ")))
+        }
         Some(days) => fared(FindingOutcome::Pass, format!("{days} days left, until the first of them expires")),
         None => fared(FindingOutcome::Inconclusive, "no certificate could be read"),
     }
@@ -372,56 +397,6 @@ fn chain(inspection: &Inspection) -> Fared {
         return fared(FindingOutcome::Warn, format!("{sent}; {}{ignored}", extra.join("; ")));
     }
     fared(FindingOutcome::Pass, sent)
-}
-
-fn revocation(inspection: &Inspection) -> Fared {
-    let (mut revoked, mut undecided, mut good, mut unasked) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for certificate in counting(inspection) {
-        let staple = if certificate.position == 0 { &inspection.staple } else { &Staple::NotSent };
-        let of = |what: &dyn std::fmt::Display| format!("{}: {what}", which(certificate));
-        match (staple, &certificate.crl) {
-            (Staple::Revoked(_), _) => revoked.push(of(&format!("{staple}, by the stapled OCSP response"))),
-            (_, CrlStatus::Revoked(_)) => revoked.push(of(&format!("{}, by its authority's list", certificate.crl))),
-            (Staple::Good { .. }, _) => good.push(of(&format!("{staple}, by the stapled OCSP response"))),
-            (_, CrlStatus::NotRevoked { .. }) => good.push(of(&certificate.crl)),
-            (_, CrlStatus::Root) => {}
-            (Staple::NotSent, CrlStatus::Undecided(Undecided::NoList)) => {
-                let how = if certificate.position == 0 { "neither a staple nor a list" } else { "no list" };
-                unasked.push(of(&how));
-            }
-            (Staple::NotSent, CrlStatus::Undecided(_)) => undecided.push(of(&certificate.crl)),
-            (_, CrlStatus::Undecided(Undecided::NoList)) => undecided.push(of(&format!("the staple: {staple}"))),
-            (_, CrlStatus::Undecided(why)) => undecided.push(of(&format!("the staple: {staple}; the list: {why}"))),
-        }
-    }
-    let text = [&revoked, &undecided, &good, &unasked].map(|part| part.join("; "));
-    let text = text.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
-    if !revoked.is_empty() {
-        let advice = "replace the certificate at once, and find out why it was revoked";
-        return fails(text, vec![remedy::advice(advice)]);
-    }
-    let must_staple = inspection.leaf().facts.must_staple && inspection.staple == Staple::NotSent;
-    if must_staple {
-        let text = format!("the certificate demands a stapled OCSP response (RFC 7633) and none is sent; {text}");
-        return Fared {
-            outcome: FindingOutcome::Warn.max(undecided_outcome(&undecided)),
-            observed: text,
-            remedies: remedy::stapling(),
-        };
-    }
-    if !undecided.is_empty() {
-        return Fared { outcome: FindingOutcome::Inconclusive, observed: text, remedies: remedy::stapling() };
-    }
-    match (good.is_empty(), unasked.is_empty()) {
-        (false, true) => fared(FindingOutcome::Pass, text),
-        // Of a part as of the whole: the verdict's line has to name what nobody knows.
-        (_, false) => Fared { outcome: FindingOutcome::NotAsked, observed: text, remedies: remedy::stapling() },
-        (true, true) => fared(FindingOutcome::NotAsked, "a self-signed certificate: no authority could revoke it"),
-    }
-}
-
-fn undecided_outcome(undecided: &[String]) -> FindingOutcome {
-    if undecided.is_empty() { FindingOutcome::Pass } else { FindingOutcome::Inconclusive }
 }
 
 fn expected_key(demand: &KeyDemand) -> String {

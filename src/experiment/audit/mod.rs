@@ -5,6 +5,7 @@ mod certificates;
 mod describe;
 pub mod label;
 mod remedy;
+mod revocation;
 mod suites;
 #[cfg(test)]
 mod tests;
