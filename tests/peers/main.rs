@@ -9,6 +9,7 @@
 mod addresses;
 mod bodies;
 mod browser;
+mod capacity;
 #[path = "../common/mod.rs"]
 mod common;
 mod comparison;

@@ -193,6 +193,7 @@ http {{
     keepalive_requests 1000000; client_max_body_size 8m;
     log_format tls '$connection $connection_requests $ssl_protocol $ssl_cipher $ssl_curve $ssl_session_reused '
                    '$status $request_method $bytes_sent $request_length $ssl_client_verify $server_addr';
+    limit_req_zone $server_name zone=paced:1m rate=500r/s;
     server {{ listen 127.0.0.1:{status_port}; access_log off; location / {{ stub_status; }} }}
     server {{
         listen 127.0.0.1:{port} ssl; server_name localhost; root html;
