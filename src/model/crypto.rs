@@ -1,5 +1,6 @@
 //! What `crypto` measures, by name: libraries, operations, record sizes, parts of a handshake.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::tls::Provider;
@@ -8,7 +9,7 @@ use super::tls::Provider;
 pub const RECORD_BYTES: [usize; 5] = [64, 256, 1024, 4096, 16384];
 
 /// A library whose cryptography is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Library {
     /// AWS-LC, through aws-lc-rs.
@@ -53,7 +54,7 @@ impl From<Provider> for Library {
 }
 
 /// What is done to a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// Encrypted and authenticated.
@@ -76,7 +77,7 @@ impl Direction {
 }
 
 /// A public-key algorithm of the handshake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)] // the variants are the algorithms' names
 pub enum PublicKey {
     X25519,
@@ -124,7 +125,7 @@ impl PublicKey {
 }
 
 /// One operation of a public-key algorithm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Operation {
     /// A fresh pair of keys.
@@ -156,7 +157,7 @@ impl Operation {
 }
 
 /// How a handshake begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Handshake {
     /// With a certificate.

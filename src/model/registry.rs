@@ -1,9 +1,11 @@
 //! The registered cipher suites, and codes that nobody registered: what a server may be asked for beyond the nine that we speak.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::suite::{KeyType, Suite, nearest};
@@ -124,6 +126,16 @@ impl FromStr for SuiteCode {
         }
         let known = selectable().flat_map(|entry| [Some(entry.iana), entry.openssl]).flatten();
         Err(UnregisteredSuite { name: text.to_owned(), nearest: nearest(&text.to_ascii_uppercase(), known) })
+    }
+}
+
+impl JsonSchema for SuiteCode {
+    fn schema_name() -> Cow<'static, str> {
+        "SuiteCode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "description": "A cipher suite: IANA's name, or its code as 0x1A2B where that has none."})
     }
 }
 

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A protocol version of TLS that the engine speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum TlsVersion {
     /// TLS 1.2, RFC 5246.
     #[serde(rename = "TLSv1.2")]
@@ -26,7 +27,7 @@ impl fmt::Display for TlsVersion {
 }
 
 /// The kind of key in the server's certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyType {
     /// An RSA key.
@@ -45,7 +46,7 @@ impl fmt::Display for KeyType {
 }
 
 /// How a suite protects its records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum RecordCipher {
     /// AES-128-GCM.
     #[serde(rename = "AES-128-GCM")]
@@ -77,7 +78,7 @@ impl RecordCipher {
 }
 
 /// One of the nine suites: the policy's six of TLS 1.2, and TLS 1.3's three.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)] // the variants are the registered names
 pub enum Suite {
     #[serde(rename = "TLS_AES_128_GCM_SHA256")]
@@ -286,7 +287,7 @@ pub(crate) fn edit_distance(a: &str, b: &str) -> usize {
 }
 
 /// A key-exchange group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)] // the variants are the registered names
 pub enum Group {
     #[serde(rename = "X25519")]

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::registry::SuiteCode;
 use super::suite::KeyType;
 
 /// A protocol version that a server can be asked for, refused ones included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Version {
     /// SSL 3.0, RFC 6101.
     #[serde(rename = "SSLv3")]
@@ -152,7 +153,7 @@ pub struct OpenQuestion {
 }
 
 /// Whose order of suites decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Preference {
     /// The server's.

@@ -1,5 +1,6 @@
 //! `shakedown.audit/1`: the document of an endpoint held against a policy.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::label::Label;
@@ -13,7 +14,7 @@ use crate::model::survey::Version;
 pub const SCHEMA: &str = "shakedown.audit/1";
 
 /// An endpoint held against a policy, complete.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditDocument {
     /// [`SCHEMA`].
     pub schema: String,
@@ -59,7 +60,7 @@ pub struct AuditDocument {
 }
 
 /// The three ends of an audit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditOutcome {
     /// Every rule that decides is kept.
@@ -71,7 +72,7 @@ pub enum AuditOutcome {
 }
 
 /// The policy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyRecord {
     /// The profile's name.
     pub name: String,
@@ -88,7 +89,7 @@ pub struct PolicyRecord {
 }
 
 /// What the short form of an audit said of an endpoint, in documents of another kind.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyCheck {
     /// The profile's name.
     pub name: String,
@@ -101,7 +102,7 @@ pub struct PolicyCheck {
 }
 
 /// How it was asked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)] // each is the command-line option of the same name
 pub struct AuditPlanRecord {
     pub max_connections_per_second: f64,
@@ -117,7 +118,7 @@ pub struct AuditPlanRecord {
 }
 
 /// How a rule fared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingOutcome {
     /// Kept.
@@ -168,7 +169,7 @@ impl FindingOutcome {
 }
 
 /// One rule, and what was seen of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The rule's name, such as `suites.none_outside`.
     pub rule: String,
@@ -187,7 +188,7 @@ pub struct Finding {
 }
 
 /// What to change in a server's configuration.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Remedy {
     /// `nginx`, `Apache httpd`, `haproxy`, or null where it is no matter of configuration.
     pub server: Option<String>,
@@ -196,7 +197,7 @@ pub struct Remedy {
 }
 
 /// A suite that the endpoint chose.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AcceptedRecord {
     /// In which version.
     pub version: Version,
@@ -219,7 +220,7 @@ pub struct AcceptedRecord {
 }
 
 /// A version that was asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct VersionRecord {
     /// Which.
     pub version: Version,
@@ -234,7 +235,7 @@ pub struct VersionRecord {
 }
 
 /// A set of questions without an answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OpenRecord {
     /// In which version.
     pub version: Version,
@@ -251,7 +252,7 @@ pub struct OpenRecord {
 }
 
 /// A fact that decides nothing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FactRecord {
     /// Where.
     pub address: String,
@@ -266,7 +267,7 @@ pub struct FactRecord {
 }
 
 /// A chain that was sent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CertificateRecord {
     /// The kind of its key; null where it is neither.
     pub key_type: Option<KeyType>,

@@ -1,5 +1,6 @@
 //! `shakedown.capacity/1`: the document of a search for the highest load within objectives.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::audit::PolicyCheck;
@@ -11,7 +12,7 @@ use super::run::{Host, Latency, PlanRecord, Remark, TargetRecord, Tool};
 pub const SCHEMA: &str = "shakedown.capacity/1";
 
 /// A search for the highest load that an endpoint carries within its objectives, complete.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CapacityDocument {
     /// [`SCHEMA`].
     pub schema: String,
@@ -54,7 +55,7 @@ pub struct CapacityDocument {
 }
 
 /// How was searched.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)] // each is the command-line option of the same name
 pub struct SearchRecord {
     /// The lowest load that may be tried.
@@ -78,7 +79,7 @@ pub struct SearchRecord {
 }
 
 /// One objective.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SloRecord {
     /// As it can be given to `--slo` again, such as `response p99 < 50ms`.
     pub text: String,
@@ -91,7 +92,7 @@ pub struct SloRecord {
 }
 
 /// What the endpoint carries. Rates are arrivals per second of `unit`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Capacity {
     /// The highest load that was found to meet the objectives; null where none was.
     pub lower: Option<f64>,
@@ -116,7 +117,7 @@ pub struct Capacity {
 }
 
 /// What searches for single kinds of work predicted of a mix.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PredictionRecord {
     /// The documents that it is from.
     pub documents: Vec<String>,
@@ -135,7 +136,7 @@ pub struct PredictionRecord {
 }
 
 /// One trial: a run of its own, kept in full as `trials/NNN.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrialRecord {
     /// From 1.
     pub number: u32,
@@ -193,7 +194,7 @@ pub struct TrialRecord {
 }
 
 /// One objective in one trial.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectiveRecord {
     /// `met`, `missed` or `undecided`.
     pub verdict: String,

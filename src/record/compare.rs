@@ -1,5 +1,6 @@
 //! `shakedown.compare/1`: documents of one kind side by side, the first of them the reference.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use crate::model::suite::{KeyType, Suite};
 pub const SCHEMA: &str = "shakedown.compare/1";
 
 /// A comparison, complete: all outputs are rendered from this.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CompareDocument {
     /// [`SCHEMA`].
     pub schema: String,
@@ -43,7 +44,7 @@ pub struct CompareDocument {
 }
 
 /// The program that compared.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Comparer {
     /// The package's version.
     pub version: String,
@@ -52,7 +53,7 @@ pub struct Comparer {
 }
 
 /// How documents were compared.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComparePlanRecord {
     /// Figures that differ by at most this share, 0 to 1, are not called different.
     pub tolerance: f64,
@@ -70,7 +71,7 @@ pub struct ComparePlanRecord {
 }
 
 /// What a comparison comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// No leading figure can be worse by more than the tolerance.
@@ -82,7 +83,7 @@ pub enum Outcome {
 }
 
 /// One of the documents, or repeated runs that stand for one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Compared {
     /// The file, as it was named; of repeated runs the first.
     pub path: String,
@@ -144,7 +145,7 @@ impl Compared {
 }
 
 /// Something in which documents differ.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Differing {
     /// `plan`, `arms`, `tool`, `host`, `target`, `negotiated` or `openssl`: the part of the document.
     pub section: String,
@@ -157,7 +158,7 @@ pub struct Differing {
 }
 
 /// One figure of one thing in all documents.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
     /// What was measured; empty where the whole document is about one thing.
     #[serde(flatten)]
@@ -181,7 +182,7 @@ pub struct Row {
 }
 
 /// What a figure is of. A kind of document has some of these and never the others, which are then left out.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs)] // the names are those of the documents compared
 pub struct Subject {
@@ -212,7 +213,7 @@ pub struct Subject {
 }
 
 /// A figure with its 95 % interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Figure {
     /// The figure.
     pub value: f64,
@@ -225,7 +226,7 @@ pub struct Figure {
 }
 
 /// A document's figure against the reference's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct VersusReference {
     /// Document / reference; null where the two are not the same thing.
     pub ratio: Option<f64>,
@@ -242,7 +243,7 @@ pub struct VersusReference {
 }
 
 /// What the comparison of two figures comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Surely better by more than the tolerance.
@@ -256,7 +257,7 @@ pub enum Verdict {
 }
 
 /// Why nobody can tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// One of the documents has no such figure.

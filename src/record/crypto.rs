@@ -1,5 +1,6 @@
 //! `shakedown.crypto/1`: what this processor makes of the cryptography of TLS, by library.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::label::Label;
@@ -14,7 +15,7 @@ pub(crate) mod fixture;
 pub const SCHEMA: &str = "shakedown.crypto/1";
 
 /// One measurement of this machine's cryptography, complete: all outputs are rendered from this.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CryptoDocument {
     /// [`SCHEMA`].
     pub schema: String,
@@ -66,7 +67,7 @@ impl CryptoDocument {
 }
 
 /// Every setting that was in force.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CryptoPlanRecord {
     /// The libraries that were asked for.
     pub providers: Vec<Library>,
@@ -89,7 +90,7 @@ pub struct CryptoPlanRecord {
 }
 
 /// The cores' frequency around the measurement; null where the kernel does not tell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FrequencyRecord {
     /// Before the first.
     pub before: Option<CoreFrequency>,
@@ -98,7 +99,7 @@ pub struct FrequencyRecord {
 }
 
 /// The frequencies of all cores at one moment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CoreFrequency {
     /// The slowest core's.
     pub min_mhz: f64,
@@ -109,7 +110,7 @@ pub struct CoreFrequency {
 }
 
 /// The share of the time for which the measuring threads were running: below 1 where other programs ran instead.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CpuShare {
     /// The median over the measurements with one thread; null where there was none.
     pub one_thread: Option<f64>,
@@ -118,7 +119,7 @@ pub struct CpuShare {
 }
 
 /// The machine's own OpenSSL, and what its `openssl speed` printed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OpenSslRecord {
     /// What `openssl version` says; null where it was not run.
     pub version: Option<String>,
@@ -129,7 +130,7 @@ pub struct OpenSslRecord {
 }
 
 /// One run of `openssl speed`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OpenSslRun {
     /// The command line.
     pub command: String,
@@ -138,7 +139,7 @@ pub struct OpenSslRun {
 }
 
 /// Records of one size under one algorithm.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AeadRow {
     /// The algorithm.
     pub algorithm: RecordCipher,
@@ -158,7 +159,7 @@ pub struct AeadRow {
 }
 
 /// Records of one size through a rustls connection.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RecordLayerRow {
     /// The suite, by its IANA name.
     pub suite: Suite,
@@ -177,7 +178,7 @@ pub struct RecordLayerRow {
 
 /// The median over repetitions with its 95 % interval. `bytes_per_s × ns_per_record = threads × record_bytes × 10⁹` always holds: the
 /// rate is that of all threads together, the time that of one record on one of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RecordSpeed {
     /// Bytes of plaintext per second, by all threads together.
     pub bytes_per_s: f64,
@@ -196,7 +197,7 @@ pub struct RecordSpeed {
 }
 
 /// The median time for one operation over repetitions, with its 95 % interval.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OperationSpeed {
     /// Time for one.
     pub ns: f64,
@@ -211,7 +212,7 @@ pub struct OperationSpeed {
 }
 
 /// A public-key operation, by one thread.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PrimitiveRow {
     /// The algorithm.
     pub algorithm: PublicKey,
@@ -225,7 +226,7 @@ pub struct PrimitiveRow {
 }
 
 /// Whole handshakes in memory, by one thread.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HandshakeRow {
     /// The suite, by its IANA name.
     pub suite: Suite,

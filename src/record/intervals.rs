@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::stats::encoded::{Undecodable, decode};
 
 /// An HDR histogram of nanoseconds, 1 ns to 1 h, as that project's logs hold it: version 2 of its encoding, deflated, in base64.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct HistogramText(pub String);
 
@@ -25,7 +26,7 @@ impl HistogramText {
 
 /// What ended in one stretch of time: a second, or more where the run was longer than an hour, or the time after the window in which what
 /// was under way ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IntervalRecord {
     /// Its start, in seconds after the window's start.
     pub start_s: f64,

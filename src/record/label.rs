@@ -1,9 +1,10 @@
 //! What a user calls a document: a name, and tags to find it by.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A name and tags; in documents only where the user gave any.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Label {
     /// The name, from `--name`.

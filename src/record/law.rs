@@ -1,11 +1,12 @@
 //! The Universal Scalability Law over the trials of a search, as it stands in documents.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::stats::usl;
 
 /// The law, or why there is none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Law {
     /// The trials that it was fitted to.
     pub points: Vec<LawPoint>,
@@ -16,7 +17,7 @@ pub struct Law {
 }
 
 /// One trial.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LawPoint {
     /// How many were in the system on average (Little's law).
     pub concurrency: f64,
@@ -27,7 +28,7 @@ pub struct LawPoint {
 }
 
 /// X(N) = λN / (1 + σ(N − 1) + κN(N − 1)).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LawFit {
     /// λ.
     pub lambda_per_s: f64,
@@ -59,7 +60,7 @@ impl LawFit {
 }
 
 /// A figure with its 95 % interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Bounded {
     /// The figure.
     pub value: f64,

@@ -15,5 +15,7 @@ pub mod law;
 pub mod plan;
 pub mod run;
 pub mod scenario;
+#[cfg(test)]
+mod schema;
 pub mod suites;
 pub mod trial;

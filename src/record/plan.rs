@@ -1,5 +1,6 @@
 //! `shakedown.plan/1`: how many servers a demand needs, by what was measured of one.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::compare::Comparer;
@@ -12,7 +13,7 @@ use crate::model::suite::{KeyType, Suite, TlsVersion};
 pub const SCHEMA: &str = "shakedown.plan/1";
 
 /// A plan of capacity, complete: all outputs are rendered from this.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanDocument {
     /// [`SCHEMA`].
     pub schema: String,
@@ -40,7 +41,7 @@ pub struct PlanDocument {
 }
 
 /// What is demanded. A figure that was not demanded is null.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DemandRecord {
     /// As it was written.
     pub text: String,
@@ -55,7 +56,7 @@ pub struct DemandRecord {
 }
 
 /// What is kept in reserve.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReserveRecord {
     /// The share of each server's capacity that stays free, 0 to 1.
     pub headroom: f64,
@@ -66,7 +67,7 @@ pub struct ReserveRecord {
 }
 
 /// A document that the plan rests on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedFrom {
     /// The path that it was read from.
     pub path: String,
@@ -85,7 +86,7 @@ pub struct PlannedFrom {
 }
 
 /// What is planned by one set of figures.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanRow {
     /// The suite; null for searches for capacity.
     pub suite: Option<Suite>,
@@ -102,7 +103,7 @@ pub struct PlanRow {
 }
 
 /// How a demand is met.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Answer {
     /// What the demand is made of.
     pub uses: Vec<Use>,
@@ -119,7 +120,7 @@ pub struct Answer {
 }
 
 /// One kind of work that the demand holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Use {
     /// `full_handshake`, `resumed_handshake`, `request`, or `mix`: sessions or requests as the search for capacity made them.
     pub operation: String,
@@ -140,7 +141,7 @@ pub struct Use {
 }
 
 /// All sessions coming back after a restart, each by a full handshake.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Storm {
     /// How many come back.
     pub sessions: u64,
@@ -159,7 +160,7 @@ pub struct Storm {
 }
 
 /// The Universal Scalability Law over the trials of one search.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LawRecord {
     /// The document, by its path.
     pub document: String,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::audit::PolicyCheck;
@@ -16,7 +17,7 @@ use crate::model::suite::{Group, Suite, TlsVersion};
 pub const SCHEMA: &str = "shakedown.run/1";
 
 /// One load run, complete: all outputs are rendered from this.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunDocument {
     /// [`SCHEMA`].
     pub schema: String,
@@ -68,7 +69,7 @@ pub struct RunDocument {
 }
 
 /// The program that measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     /// The package's version.
     pub version: String,
@@ -79,7 +80,7 @@ pub struct Tool {
 }
 
 /// The machine that measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Host {
     /// The processor.
     pub cpu: Cpu,
@@ -96,7 +97,7 @@ pub struct Host {
 }
 
 /// A processor.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cpu {
     /// The model's name.
     pub model: Option<String>,
@@ -111,7 +112,7 @@ pub struct Cpu {
 }
 
 /// What was loaded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TargetRecord {
     /// The URL.
     pub url: String,
@@ -124,7 +125,7 @@ pub struct TargetRecord {
 }
 
 /// An address that was not used.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DroppedAddress {
     /// Address and port.
     pub address: String,
@@ -133,7 +134,7 @@ pub struct DroppedAddress {
 }
 
 /// Every setting that was in force, defaults included.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)] // each is the command-line option of the same name
 pub struct PlanRecord {
     /// `closed` or `open`.
@@ -188,7 +189,7 @@ pub struct PlanRecord {
 }
 
 /// Whether the figures can be trusted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// False only for the generator's own faults.
     pub valid: bool,
@@ -201,7 +202,7 @@ pub struct Verdict {
 }
 
 /// A reason or a warning: a stable code, and a sentence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Remark {
     /// Stable, for scripts.
     pub code: String,
@@ -210,7 +211,7 @@ pub struct Remark {
 }
 
 /// What happened in the measure window. `scheduled = attempted + unsent` and `attempted = succeeded + failed` always hold.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// `requests` or `sessions`.
     pub unit: String,
@@ -235,7 +236,7 @@ pub struct Counts {
 }
 
 /// What happened outside the measure window.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct WarmupCounts {
     /// Requests written to a connection in full.
     pub sent: u64,
@@ -246,7 +247,7 @@ pub struct WarmupCounts {
 }
 
 /// The connections of the whole run, warm-up included.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Connections {
     /// TCP and TLS complete.
     pub opened: u64,
@@ -265,7 +266,7 @@ pub struct Connections {
 }
 
 /// Completed handshakes by kind.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Handshakes {
     /// Full.
     pub full: u64,
@@ -286,7 +287,7 @@ impl Handshakes {
 }
 
 /// How many connections negotiated what.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Negotiated {
     /// `TLSv1.2` or `TLSv1.3`.
     pub version: TlsVersion,
@@ -304,7 +305,7 @@ pub struct Negotiated {
 }
 
 /// Failures of one kind and detail.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FailureDetail {
     /// The kind.
     pub kind: FailureKind,
@@ -317,7 +318,7 @@ pub struct FailureDetail {
 }
 
 /// The distributions; null where nothing was recorded, or where the figure does not exist (`response` in a closed loop).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)] // defined in docs/measurement.md
 pub struct Latencies {
     pub connect: Option<Latency>,
@@ -345,7 +346,7 @@ impl Latencies {
 }
 
 /// One distribution, in nanoseconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// Values recorded; those censored are counted in `censored`.
     pub count: u64,
@@ -377,7 +378,7 @@ impl Latency {
 }
 
 /// One quantile with its 95 % interval.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QuantileRecord {
     /// The level, 0 to 1.
     pub q: f64,
@@ -392,7 +393,7 @@ pub struct QuantileRecord {
 }
 
 /// Completions within the measure window, per second of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Throughput {
     /// Successful requests.
     pub requests_per_s: f64,
@@ -407,7 +408,7 @@ pub struct Throughput {
 }
 
 /// What the run cost the generator.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientCost {
     /// CPU time of all workers within the measure window.
     pub cpu_s: f64,
@@ -424,7 +425,7 @@ pub struct ClientCost {
 }
 
 /// One worker.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkerCost {
     /// The share of the measure window in which it did not wait for events.
     pub busy: f64,
@@ -437,7 +438,7 @@ pub struct WorkerCost {
 }
 
 /// What the run cost the server.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServerCost {
     /// CPU time within the measure window.
     pub cpu_s: f64,
@@ -463,7 +464,7 @@ impl ServerCost {
 }
 
 /// One second of the measure window, by completion.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SeriesRow {
     /// The second's end, in seconds after the window's start.
     pub t_s: f64,

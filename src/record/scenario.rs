@@ -1,9 +1,10 @@
 //! Of a run in stages: the stages, and the storm.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Load in stages.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScenarioRecord {
     /// Its name.
     pub name: String,
@@ -15,7 +16,7 @@ pub struct ScenarioRecord {
 }
 
 /// All connections dropped at one moment, to come back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StormRecord {
     /// When, in seconds after the window's start.
     pub at_s: f64,
@@ -24,7 +25,7 @@ pub struct StormRecord {
 }
 
 /// A stage of a scenario.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StageRecord {
     /// Its name, which no other stage has.
     pub name: String,

@@ -1,5 +1,6 @@
 //! `shakedown.suites/1`: the document of a comparison of suites.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::audit::PolicyCheck;
@@ -13,7 +14,7 @@ use crate::model::suites::Direction;
 pub const SCHEMA: &str = "shakedown.suites/1";
 
 /// A comparison of suites, complete.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SuitesDocument {
     /// [`SCHEMA`].
     pub schema: String,
@@ -53,7 +54,7 @@ fn resumption() -> String {
 }
 
 /// What was the same for all arms.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)] // each is the command-line option of the same name
 pub struct SuitesPlanRecord {
     pub rounds: u32,
@@ -87,7 +88,7 @@ pub struct SuitesPlanRecord {
 }
 
 /// What can be made of a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrustVerdict {
     /// The baselines do not differ from themselves, and what is small enough to matter would have been seen.
@@ -110,7 +111,7 @@ impl TrustVerdict {
 }
 
 /// What the arms that are the baseline again say of all the others.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "StoredTrustworthy")]
 pub struct Trustworthy {
     /// Of the comparison as a whole.
@@ -126,7 +127,7 @@ pub struct Trustworthy {
 }
 
 /// As [`Trustworthy`], and as documents hold it that were written when it had two values only, and none for each workload.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct StoredTrustworthy {
     verdict: Option<TrustVerdict>,
     trusted: bool,
@@ -145,7 +146,7 @@ impl From<StoredTrustworthy> for Trustworthy {
 }
 
 /// What the controls of one workload say of its other arms.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkloadTrust {
     /// As of [`ArmRecord`].
     pub workload: String,
@@ -162,7 +163,7 @@ pub struct WorkloadTrust {
 }
 
 /// One arm under one workload.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ArmRecord {
     /// The suite, by its IANA name.
     pub suite: Suite,
@@ -200,7 +201,7 @@ pub struct ArmRecord {
 }
 
 /// One arm in one round. A figure that the round did not yield is null.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RoundRecord {
     /// The round, from 1.
     pub round: u32,
@@ -226,7 +227,7 @@ pub struct RoundRecord {
 }
 
 /// A figure over all rounds, with its 95 % interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Figure {
     /// The figure.
     pub value: f64,
@@ -237,7 +238,7 @@ pub struct Figure {
 }
 
 /// The figures of one arm over all rounds: geometric means, but for the quantiles, which are those of all rounds' response times together.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Estimates {
     /// Rounds that have a rate.
     pub rounds: u32,
@@ -266,7 +267,7 @@ pub struct Estimates {
 }
 
 /// An arm's figure against the baseline's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Versus {
     /// `rate`, `response_p50`, `client_cpu` or `server_cpu`.
     pub measure: String,
@@ -287,7 +288,7 @@ pub struct Versus {
 }
 
 /// Something that the endpoint did not take.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Refused {
     /// The suite; null where a workload was refused whatever the suite.
     pub suite: Option<Suite>,

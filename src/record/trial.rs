@@ -1,5 +1,6 @@
 //! `shakedown.trial/1`: the document of the trial that `shakedown` makes without arguments.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::audit::AuditDocument;
@@ -12,7 +13,7 @@ use super::suites::SuitesDocument;
 pub const SCHEMA: &str = "shakedown.trial/1";
 
 /// The trial of the embedded endpoint, with the documents of what it consists of.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrialDocument {
     /// [`SCHEMA`].
     pub schema: String,

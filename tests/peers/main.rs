@@ -22,6 +22,7 @@ mod openssl;
 mod options;
 mod rekeying;
 mod resumption;
+mod schemas;
 mod spreadsheets;
 mod suites;
 mod terminal;
