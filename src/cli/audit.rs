@@ -171,7 +171,7 @@ fn conclude(args: &AuditArgs, document: &AuditDocument, folder: &ResultsFolder) 
     if args.output.json {
         output::print_json(document)?;
     } else if !args.output.quiet {
-        output::print(|out| {
+        output::print_text(|out| {
             report::audit::text(document, out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;

@@ -259,7 +259,7 @@ fn conclude(args: &CapacityArgs, document: &CapacityDocument, folder: &ResultsFo
     if args.output.json {
         output::print_json(document)?;
     } else if !args.output.quiet {
-        output::print(|out| {
+        output::print_text(|out| {
             report::capacity::text(document, out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;

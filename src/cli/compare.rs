@@ -90,7 +90,7 @@ fn conclude(args: &CompareArgs, document: &CompareDocument, folder: &ResultsFold
     if args.output.json {
         output::print_json(document)?;
     } else if !args.output.quiet {
-        output::print(|out| {
+        output::print_text(|out| {
             report::compare::text(document, out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;

@@ -69,7 +69,7 @@ pub(super) fn finish(
     }
     let certain = shortfalls.into_iter().filter(|shortfall| shortfall.certain);
     obstacles.extend(certain.map(|shortfall| Failed::could_not_run(shortfall.text)));
-    output::print(|out| out.write_all(page.finish().as_bytes()))?;
+    output::print_text(|out| out.write_all(page.finish().as_bytes()))?;
     let more = match obstacles.len() {
         0 => return Ok(ExitCode::SUCCESS),
         1 => "this cannot be run as planned".to_owned(),

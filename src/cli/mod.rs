@@ -4,6 +4,7 @@
 mod args;
 mod audit;
 mod capacity;
+mod colour;
 mod compare;
 mod crypto;
 mod dry_run;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::args::OutputArgs;
+use super::colour::{self, Painted};
 use super::exit::{Failed, one_line};
 use crate::record::folder::{DOCUMENT, Filler, FolderError, ResultsFolder};
 use crate::record::run::RunDocument;
@@ -70,6 +71,18 @@ pub(super) fn print_json(document: &impl Serialize) -> Result<(), Failed> {
 pub(super) fn json(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, document)?;
     out.write_all(b"\n")
+}
+
+/// Writes a text for people to stdout, with colours where that is a terminal.
+pub(super) fn print_text(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failed> {
+    if !colour::wanted(&io::stdout()) {
+        return print(write);
+    }
+    print(|out| {
+        let mut painted = Painted::new(out);
+        write(&mut painted)?;
+        painted.flush()
+    })
 }
 
 /// Writes to stdout; a reader that has gone away is nobody's fault.

@@ -76,7 +76,7 @@ pub(super) fn execute(args: &PlanArgs) -> Result<ExitCode, Failed> {
     if args.output.json {
         output::print_json(&document)?;
     } else if !args.output.quiet {
-        output::print(|out| {
+        output::print_text(|out| {
             report::plan::text(&document, out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;

@@ -158,6 +158,7 @@ fn render<D: DeserializeOwned>(
 fn write(args: &ReportArgs, fill: impl Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Failed> {
     match &args.out {
         Some(file) => output::to_file(file, args.overwrite, &fill),
+        None if args.format == Format::Text => output::print_text(fill),
         None => output::print(fill),
     }
 }

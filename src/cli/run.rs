@@ -169,7 +169,7 @@ fn conclude(args: &RunArgs, document: &RunDocument, folder: &ResultsFolder) -> R
     if args.output.json {
         output::print_json(document)?;
     } else if !args.output.quiet {
-        output::print(|out| {
+        output::print_text(|out| {
             report::text::run(document, out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;

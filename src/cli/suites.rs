@@ -225,7 +225,7 @@ fn conclude(args: &SuitesArgs, document: &SuitesDocument, folder: &ResultsFolder
     if args.output.json {
         output::print_json(document)?;
     } else if !args.output.quiet {
-        output::print(|out| {
+        output::print_text(|out| {
             report::suites::text(document, out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;

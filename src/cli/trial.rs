@@ -68,7 +68,7 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
     if args.json {
         output::print_json(&document)?;
     } else if !args.quiet {
-        output::print(|out| {
+        output::print_text(|out| {
             report::trial::text(&document, out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;

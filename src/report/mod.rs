@@ -18,6 +18,7 @@ mod law;
 pub(crate) mod layout;
 pub mod plan;
 pub mod results;
+mod spark;
 mod stages;
 pub mod suites;
 mod table;

@@ -7,7 +7,7 @@ use std::io;
 use super::headline::{self, share_text};
 use super::latency;
 use super::layout::{Page, solid};
-use super::stages;
+use super::{spark, stages};
 use crate::model::failure::FailureKind;
 use crate::model::policy::Standing;
 use crate::record::audit::PolicyCheck;
@@ -35,6 +35,7 @@ pub fn run(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<()> {
     page.gap();
     counts(&mut page, document);
     throughput(&mut page, document);
+    spark::write(&mut page, document);
     page.gap();
     stages::write(&mut page, document);
     latency::write(&mut page, document);

@@ -120,3 +120,31 @@ fn the_screen_is_that_of_a_terminal() {
     assert_eq!(screen("abcdef\r\x1b[1Cz\r\x1b[K"), [""]);
     assert_eq!(screen("a\r\nb\r\x1b[1A\x1b[2Kc"), ["c", "b"]);
 }
+
+/// What `report` of a document writes to a terminal in this environment.
+fn reported(environment: &[(&str, &str)]) -> String {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/run-open");
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &format!("exec '{BINARY}' report '{golden}'"), "/dev/null"]);
+    command.env("TERM", "xterm").env_remove("NO_COLOR").envs(environment.iter().copied()).stdin(Stdio::null());
+    String::from_utf8(command.output().expect("script is installed").stdout).unwrap().replace("\r\n", "\n")
+}
+
+#[test]
+#[ignore = "needs script"]
+fn a_verdict_is_coloured_on_a_terminal_alone_and_not_for_those_who_want_none() {
+    let plain =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/run-open/summary.txt")).unwrap();
+    let coloured = reported(&[]);
+    assert!(
+        coloured.starts_with("\x1b[1;31mINVALID\x1b[0m  ") && coloured.contains("\x1b[1;33mWARNING\x1b[0m  "),
+        "{coloured:?}"
+    );
+    // Nothing else is different, and no server or user has a say in it.
+    let bare = ["\x1b[1;31m", "\x1b[1;33m", "\x1b[1;32m", "\x1b[0m"]
+        .iter()
+        .fold(coloured, |text, code| text.replace(code, ""));
+    assert_eq!(bare, plain);
+    assert_eq!(reported(&[("NO_COLOR", "1")]), plain);
+    assert_eq!(reported(&[("TERM", "dumb")]), plain);
+}
