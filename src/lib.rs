@@ -8,6 +8,7 @@ pub mod engine;
 pub mod experiment;
 pub mod host;
 pub mod http;
+pub mod live;
 pub mod model;
 pub mod pacing;
 pub mod probe;

@@ -12,6 +12,7 @@ tests/install-missing.sh nginx:nginx haproxy:haproxy openssl:openssl curl:curl t
     prlimit:util-linux script:bsdutils ip:iproute2 mount:mount sslscan:sslscan chromium:chromium testssl:testssl.sh \
     c++:g++ soffice:libreoffice-calc-nogui \
     /usr/lib/python3/dist-packages/openpyxl:python3-openpyxl /usr/lib/python3/dist-packages/jsonschema:python3-jsonschema \
+    /usr/lib/python3/dist-packages/prometheus_client:python3-prometheus-client \
     java:default-jre-headless /usr/share/java/hdrhistogram.jar:libhdrhistogram-java
 
 echo "== formatting"

@@ -10,6 +10,7 @@ mod crypto;
 mod dry_run;
 mod exit;
 mod hint;
+mod live;
 mod load;
 mod manual;
 mod output;

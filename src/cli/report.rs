@@ -10,8 +10,9 @@ use serde::de::DeserializeOwned;
 use super::exit::Failed;
 use super::output;
 use crate::record::folder::{self, DOCUMENT};
+use crate::record::live::Reading;
 use crate::record::{audit, capacity, compare, crypto, plan, run, suites, trial};
-use crate::report::{self, hdr, html, xlsx};
+use crate::report::{self, hdr, html, openmetrics, xlsx};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -27,6 +28,8 @@ enum Format {
     Hdr,
     /// Of run only: the percentiles of --latency as HdrHistogram's tools plot them (.hgrm), in milliseconds
     Hgrm,
+    /// Of run only: OpenMetrics, for Prometheus
+    Openmetrics,
     /// Of run only: series.csv, a row for each second
     CsvSeries,
     /// Of run only: quantiles.csv, a row for each quantile of each latency
@@ -92,6 +95,7 @@ pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
                 Format::Csv => report::csv::summary(&document, out),
                 Format::Html => html::run(&document, out),
                 Format::Xlsx => xlsx::run(&document, out),
+                Format::Openmetrics => openmetrics::write(&Reading::of(&document), out),
                 Format::Hdr => hdr::hlog(&document, out),
                 Format::Hgrm => latency.map_or(Ok(()), |latency| hdr::hgrm(latency, out)),
                 Format::CsvSeries => report::csv::series(&document, out),
@@ -144,7 +148,7 @@ fn render<D: DeserializeOwned>(
         Format::Csv => csv,
         Format::Html => html,
         Format::Xlsx => xlsx,
-        Format::Hdr | Format::Hgrm | Format::CsvSeries | Format::CsvQuantiles => {
+        Format::Hdr | Format::Hgrm | Format::Openmetrics | Format::CsvSeries | Format::CsvQuantiles => {
             let path = path.display();
             return Err(Failed::usage(format!(
                 "--format: {path} is a {schema}, which has text, csv, html and xlsx only"

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::args::{LoadArgs, OutputArgs, RequestArgs, ServerArgs, TlsArgs};
 use super::exit::{Failed, INCONCLUSIVE, one_line};
+use super::live::{Live, LiveArgs};
 use super::policy_check::{self, ProfileArgs};
 use super::progress::Progress;
 use super::server_process::{ServerProcess, are_apart};
@@ -75,6 +76,8 @@ pub(super) struct RunArgs {
     /// Shows the plan as understood, what is missing and what will not fit; looks up the name, and sends nothing to the target
     #[arg(long, conflicts_with = "json", help_heading = None::<&str>)]
     dry_run: bool,
+    #[command(flatten)]
+    live: LiveArgs,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -149,9 +152,13 @@ fn load_and_write(
     let apart = are_apart(&addresses, server);
     let server = server.map(ServerProcess::metered);
     let around = Surroundings { material, addresses: &addresses, server, apart, stop: &stop };
+    let live = Live::start(&args.live, plan)?;
     let quiet = args.output.quiet || args.output.no_progress;
     let mut progress = Progress::new(plan, !quiet);
-    let result = experiment::run::run(plan, &around, &mut |event| progress.observe(&event));
+    let result = experiment::run::run(plan, &around, &mut |event| {
+        progress.observe(&event);
+        live.see(&event);
+    });
     progress.finish();
     let mut document = result.map_err(|error| hint::cannot_run(&plan.target, &plan.tls.trust, &addresses, &error))?;
     if let Some((policy, check)) = checked {

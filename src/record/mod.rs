@@ -12,6 +12,7 @@ pub mod intervals;
 pub mod kept;
 pub mod label;
 pub mod law;
+pub mod live;
 pub mod plan;
 pub mod run;
 pub mod scenario;

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{audit, capacity, compare, crypto, csv, hdr, html, plan, suites, text, trial};
+use super::{audit, capacity, compare, crypto, csv, hdr, html, openmetrics, plan, suites, text, trial};
 use crate::experiment::compare::fixture as compared;
 use crate::experiment::plan::fixture as planned;
 use crate::record;
@@ -13,6 +13,7 @@ use crate::record::capacity::CapacityDocument;
 use crate::record::compare::{CompareDocument, Comparer};
 use crate::record::crypto::CryptoDocument;
 use crate::record::fixture;
+use crate::record::live::Reading;
 use crate::record::plan::PlanDocument;
 use crate::record::run::RunDocument;
 use crate::record::suites::SuitesDocument;
@@ -43,10 +44,11 @@ fn each_format_is_as_it_was() {
     }
     let of_response: Render<RunDocument> =
         |document, out| hdr::hgrm(document.latency.response.as_ref().expect("it has one"), out);
+    let metrics: Render<RunDocument> = |document, out| openmetrics::write(&Reading::of(document), out);
     hold(
         "run-open",
         &documents[0].1,
-        &[("latency.hlog", hdr::hlog as Render<RunDocument>), ("response.hgrm", of_response)],
+        &[("latency.hlog", hdr::hlog as Render<RunDocument>), ("response.hgrm", of_response), ("metrics.txt", metrics)],
     );
 }
 

@@ -16,6 +16,7 @@ pub mod html;
 mod latency;
 mod law;
 pub(crate) mod layout;
+pub mod openmetrics;
 pub mod plan;
 pub mod results;
 mod spark;

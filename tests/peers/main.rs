@@ -17,6 +17,7 @@ mod generator;
 mod haproxy;
 mod histograms;
 mod limits;
+mod live;
 mod nginx;
 mod openssl;
 mod options;

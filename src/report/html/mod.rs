@@ -14,6 +14,7 @@ mod compare;
 mod crypto;
 mod frame;
 mod heat;
+mod live;
 mod plan;
 mod run;
 mod series;
@@ -31,10 +32,14 @@ use crate::record::audit::AuditDocument;
 use crate::record::capacity::CapacityDocument;
 use crate::record::compare::CompareDocument;
 use crate::record::crypto::CryptoDocument;
+use crate::record::live::Reading;
 use crate::record::plan::PlanDocument;
 use crate::record::run::RunDocument;
 use crate::record::suites::SuitesDocument;
 use crate::record::trial::TrialDocument;
+
+/// The media type of a page.
+pub const MEDIA_TYPE: &str = "text/html; charset=utf-8";
 
 /// The file in a results folder.
 pub const FILE: &str = "report.html";
@@ -126,12 +131,33 @@ pub fn trial(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()
     write(out, "Trial of an embedded endpoint", "localhost", &document.started_at, &body)
 }
 
+/// Writes a run while it goes, as a page that comes again by itself every two seconds.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn live(reading: &Reading, out: &mut dyn io::Write) -> io::Result<()> {
+    write_again(out, "Load run, live", &reading.url, &reading.started_at, &live::section(reading), Some(2))
+}
+
 fn write(out: &mut dyn io::Write, kind: &str, of: &str, when: &str, body: &Markup) -> io::Result<()> {
+    write_again(out, kind, of, when, body, None)
+}
+
+/// The page, which comes again after `every` seconds if there is such a time.
+fn write_again(
+    out: &mut dyn io::Write,
+    kind: &str,
+    of: &str,
+    when: &str,
+    body: &Markup,
+    every: Option<u32>,
+) -> io::Result<()> {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
+                @if let Some(every) = every { meta http-equiv="refresh" content=(every); }
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";

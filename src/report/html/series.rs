@@ -39,10 +39,23 @@ pub(super) fn section(document: &RunDocument) -> Markup {
     if document.series.is_empty() {
         return html! {};
     }
-    let rows = seen(&document.series);
-    let all = document.series.len();
+    let stages = document.plan.scenario.iter().flat_map(|scenario| &scenario.stages);
+    let stages = stages.map(|stage| (stage.start_s, stage.name.clone())).collect();
     html! {
         h2 { "Over time" }
+        (heat::section(document))
+        (charts(&document.series, stages))
+    }
+}
+
+/// The charts of these seconds, with the places where stages begin.
+pub(super) fn charts(series: &[SeriesRow], stages: Vec<(f64, String)>) -> Markup {
+    if series.is_empty() {
+        return html! {};
+    }
+    let rows = seen(series);
+    let all = series.len();
+    html! {
         @if rows.len() < all {
             p.note {
                 "Thinned: of " (units::count(all as u64)) " seconds, " (units::count(rows.len() as u64)) " are drawn and listed: in each of "
@@ -50,12 +63,11 @@ pub(super) fn section(document: &RunDocument) -> Markup {
                 "result.json and series.csv have all of them."
             }
         }
-        (heat::section(document))
         figure {
             h3 { "Latency of each second" }
-            (chart(document, "latency over time", "time (logarithmic)", Scale::Log, units::time, &TIMES, &rows))
+            (chart(&stages, "latency over time", "time (logarithmic)", Scale::Log, units::time, &TIMES, &rows))
             h3 { "Done in each second" }
-            (chart(document, "work over time", "in each second", Scale::Linear, units::decimal, &WORK, &rows))
+            (chart(&stages, "work over time", "in each second", Scale::Linear, units::decimal, &WORK, &rows))
             (table(&rows).render())
         }
     }
@@ -88,7 +100,7 @@ fn seen(series: &[SeriesRow]) -> Vec<&SeriesRow> {
 }
 
 fn chart(
-    document: &RunDocument,
+    stages: &[(f64, String)],
     name: &str,
     title: &str,
     scale: Scale,
@@ -118,8 +130,7 @@ fn chart(
     );
     let y = Axis::over(title, scale, points().map(|at| at.y), show);
     let (Some(x), Some(y)) = (x, y) else { return html! { p { "Nothing was recorded." } } };
-    let stages = document.plan.scenario.iter().flat_map(|scenario| &scenario.stages);
-    let marks = stages.map(|stage| Mark::Place(stage.start_s, stage.name.clone())).collect();
+    let marks = stages.iter().map(|(at, name)| Mark::Place(*at, name.clone())).collect();
     Chart { name: name.to_owned(), x, y, series, marks, hollow: "a lower bound (≥)" }.render()
 }
 
