@@ -1,7 +1,7 @@
 //! A result as one page: the verdict first, charts with their data, and the whole of it in words. It runs no script and asks no network for
 //! anything, so that it opens from disk years later.
 //!
-//! `maud` escapes all that is spliced in, and [`clean`] takes control characters out of the whole page, since servers and users had a hand in the
+//! `maud` escapes all that is spliced in, and `clean` takes control characters out of the whole page, since servers and users had a hand in the
 //! texts. The charts are a few lines of SVG each, written here: drawing libraries bring fonts and bitmaps, and know neither the page's colours
 //! nor tables.
 
