@@ -62,6 +62,12 @@ fn what_is_kept_is_listed_by_kind_and_target() {
     assert!(audits.len() == 3 && audits.iter().all(|row| row["kind"] == "audit" || row["kind"] == "capacity"));
     assert_eq!(list(&["--kind", "audit", "--target", "api.example.com"])[0]["verdict"], "FAIL");
     assert_eq!((list(&["--target", "nowhere.example"]).len(), list(&["--last", "2"]).len()), (0, 2));
+    let open = |args: &[&str]| binary().arg("results").arg(golden("")).args(args).arg("--open").output().unwrap();
+    let opened = open(&["--kind", "audit"]);
+    let text = String::from_utf8(opened.stdout).unwrap();
+    let summary = fs::read_to_string(golden("audit/summary.txt")).unwrap();
+    assert!(text.starts_with(&summary) && text.contains("page          ") && text.ends_with("/report.html\n"), "{text}");
+    assert_eq!(open(&["--target", "nowhere.example"]).status.code(), Some(4));
     assert_refused_by(&["results", "none"], 4, &["cannot read none", "name the folder"]);
     assert_refused_by(&["results", "--kind", "x"], 2, &["--kind 'x'", "capacity"]);
 }

@@ -70,7 +70,7 @@ enum Command {
     Profiles(profiles::ProfilesArgs),
     /// The embedded HTTPS endpoint alone: nine suites, RSA and ECDSA certificates, until Ctrl-C or SIGTERM
     Serve(serve::ServeArgs),
-    /// A result rendered again, as text, CSV or a workbook, without a rerun
+    /// A result rendered again, as text, CSV, a page, a workbook and more, without a rerun
     Report(report::ReportArgs),
     /// The runs kept in a results folder, the newest first: when, where, what, verdict
     Results(results::ResultsArgs),

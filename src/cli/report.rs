@@ -57,6 +57,17 @@ pub(super) struct ReportArgs {
     overwrite: bool,
 }
 
+/// Shows the result in `folder` as text, and where its page is, if it has one.
+pub(super) fn show(folder: &Path) -> Result<ExitCode, Failed> {
+    let (document, out) = (folder.to_owned(), None);
+    let code = execute(&ReportArgs { document, format: Format::Text, latency: None, out, overwrite: false })?;
+    let page = folder.join(html::FILE);
+    if page.exists() {
+        output::print(|out| writeln!(out, "\npage          {}", page.display()))?;
+    }
+    Ok(code)
+}
+
 pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
     if args.format == Format::Xlsx && args.out.is_none() && io::stdout().is_terminal() {
         return Err(Failed::usage("--format xlsx: a workbook is nothing for a terminal: name a file with --out FILE"));

@@ -1,13 +1,14 @@
 //! `shakedown results`: the runs kept in a results folder, the newest first.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
 use super::exit::Failed;
 use super::output::{self, RESULTS};
+use super::report;
 use crate::record::kept;
 use crate::report::results::{self, KeptRow};
 
@@ -42,6 +43,9 @@ pub(super) struct ResultsArgs {
     /// At most so many
     #[arg(long, value_name = "N", value_parser = super::args::count::<std::num::NonZeroUsize>, allow_hyphen_values = true)]
     last: Option<std::num::NonZeroUsize>,
+    /// Shows the newest of them, as `shakedown report` does, and where its page is
+    #[arg(long, conflicts_with_all = ["json", "last"])]
+    open: bool,
     /// Prints the list as JSON
     #[arg(long)]
     json: bool,
@@ -58,6 +62,10 @@ pub(super) fn execute(args: &ResultsArgs) -> Result<ExitCode, Failed> {
         Failed::could_not_run(format!("cannot read {shown}: {error}{way_out}"))
     })?;
     let mut rows: Vec<KeptRow> = kept.iter().map(KeptRow::of).filter(|row| is_wanted(args, row)).collect();
+    if args.open {
+        let newest = rows.first().ok_or_else(|| Failed::could_not_run(format!("nothing in {shown} is what was asked for")))?;
+        return report::show(Path::new(&newest.path));
+    }
     if let Some(last) = args.last {
         rows.truncate(last.get());
     }
