@@ -66,7 +66,10 @@ fn what_is_kept_is_listed_by_kind_and_target() {
     let opened = open(&["--kind", "audit"]);
     let text = String::from_utf8(opened.stdout).unwrap();
     let summary = fs::read_to_string(golden("audit/summary.txt")).unwrap();
-    assert!(text.starts_with(&summary) && text.contains("page          ") && text.ends_with("/report.html\n"), "{text}");
+    assert!(
+        text.starts_with(&summary) && text.contains("page          ") && text.ends_with("/report.html\n"),
+        "{text}"
+    );
     assert_eq!(open(&["--target", "nowhere.example"]).status.code(), Some(4));
     assert_refused_by(&["results", "none"], 4, &["cannot read none", "name the folder"]);
     assert_refused_by(&["results", "--kind", "x"], 2, &["--kind 'x'", "capacity"]);

@@ -63,7 +63,8 @@ pub(super) fn execute(args: &ResultsArgs) -> Result<ExitCode, Failed> {
     })?;
     let mut rows: Vec<KeptRow> = kept.iter().map(KeptRow::of).filter(|row| is_wanted(args, row)).collect();
     if args.open {
-        let newest = rows.first().ok_or_else(|| Failed::could_not_run(format!("nothing in {shown} is what was asked for")))?;
+        let newest =
+            rows.first().ok_or_else(|| Failed::could_not_run(format!("nothing in {shown} is what was asked for")))?;
         return report::show(Path::new(&newest.path));
     }
     if let Some(last) = args.last {
