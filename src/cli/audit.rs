@@ -172,7 +172,7 @@ fn conclude(args: &AuditArgs, document: &AuditDocument, folder: &ResultsFolder) 
         output::print_json(document)?;
     } else if !args.output.quiet {
         output::print_text(|out| {
-            report::audit::text(document, out)?;
+            report::audit::text_in(document, output::columns(), out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;
     }

@@ -260,7 +260,7 @@ fn conclude(args: &CapacityArgs, document: &CapacityDocument, folder: &ResultsFo
         output::print_json(document)?;
     } else if !args.output.quiet {
         output::print_text(|out| {
-            report::capacity::text(document, out)?;
+            report::capacity::text_in(document, output::columns(), out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;
     }

@@ -91,7 +91,7 @@ fn conclude(args: &CompareArgs, document: &CompareDocument, folder: &ResultsFold
         output::print_json(document)?;
     } else if !args.output.quiet {
         output::print_text(|out| {
-            report::compare::text(document, out)?;
+            report::compare::text_in(document, output::columns(), out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;
     }

@@ -92,7 +92,7 @@ pub(super) fn execute(args: &CryptoArgs) -> Result<ExitCode, Failed> {
         output::print_json(&document)?;
     } else if !args.output.quiet {
         output::print_text(|out| {
-            report::crypto::text(&document, out)?;
+            report::crypto::text_in(&document, output::columns(), out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;
     }

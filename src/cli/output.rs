@@ -1,7 +1,7 @@
 //! Where results go: the folder, its files, and what is printed.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use serde::Serialize;
@@ -16,6 +16,9 @@ use crate::report;
 
 /// Where runs are kept when `--out` names no folder.
 pub(super) const RESULTS: &str = "results";
+
+/// The narrowest terminal that tables are folded for.
+const NARROWEST: usize = 80;
 
 /// The folder that the options ask for, proved to be writable before anything is sent.
 pub(super) fn folder(args: &OutputArgs, command: &str, host: &str) -> Result<ResultsFolder, Failed> {
@@ -71,6 +74,15 @@ pub(super) fn print_json(document: &impl Serialize) -> Result<(), Failed> {
 pub(super) fn json(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, document)?;
     out.write_all(b"\n")
+}
+
+/// How wide a text for people may be on stdout: as wide as the terminal that it is, if that is no wider than our tables ever are.
+pub(super) fn columns() -> usize {
+    if !io::stdout().is_terminal() {
+        return report::FULL;
+    }
+    let told = rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    told.filter(|columns| *columns > 0).map_or(report::FULL, |columns| columns.clamp(NARROWEST, report::FULL))
 }
 
 /// Writes a text for people to stdout, with colours where that is a terminal.

@@ -77,7 +77,7 @@ pub(super) fn execute(args: &PlanArgs) -> Result<ExitCode, Failed> {
         output::print_json(&document)?;
     } else if !args.output.quiet {
         output::print_text(|out| {
-            report::plan::text(&document, out)?;
+            report::plan::text_in(&document, output::columns(), out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;
     }

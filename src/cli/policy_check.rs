@@ -40,6 +40,12 @@ pub(super) fn allowed(tls: &TlsPlan, policy: &Policy) -> Result<TlsPlan, Failed>
         .map_err(|error| Failed::usage(format!("--profile: {} allows none of the suites: {error}", policy.name)))
 }
 
+/// The suites that `policy` allows and that this program does not load, by their names.
+pub(super) fn beyond(policy: &Policy) -> Vec<String> {
+    let listed = policy.one_of.demand.allowed().iter().filter(|suite| suite.spoken().is_none());
+    listed.map(ToString::to_string).collect()
+}
+
 /// The audit's short form of what will be loaded, where there is a policy.
 pub(super) fn first<'p>(
     policy: Option<&'p Policy>,

@@ -75,34 +75,43 @@ pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failed> {
     let path = if args.document.is_dir() { args.document.join(DOCUMENT) } else { args.document.clone() };
     let schema = folder::schema_of(&path).map_err(Failed::could_not_run)?;
     match schema.as_str() {
-        trial::SCHEMA => render(args, &path, &schema, [report::trial::text, trial_csv, html::trial, xlsx::trial])?,
+        trial::SCHEMA => render(args, &path, &schema, report::trial::text_in, [trial_csv, html::trial, xlsx::trial])?,
         crypto::SCHEMA => {
-            render(args, &path, &schema, [report::crypto::text, report::crypto::csv, html::crypto, xlsx::crypto])?;
+            render(args, &path, &schema, report::crypto::text_in, [report::crypto::csv, html::crypto, xlsx::crypto])?;
         }
         audit::SCHEMA => {
-            render(args, &path, &schema, [report::audit::text, report::audit::csv, html::audit, xlsx::audit])?;
+            render(args, &path, &schema, report::audit::text_in, [report::audit::csv, html::audit, xlsx::audit])?;
         }
         suites::SCHEMA => {
-            render(args, &path, &schema, [report::suites::text, report::suites::csv, html::suites, xlsx::suites])?;
+            render(args, &path, &schema, report::suites::text_in, [report::suites::csv, html::suites, xlsx::suites])?;
         }
         capacity::SCHEMA => {
             render(
                 args,
                 &path,
                 &schema,
-                [report::capacity::text, report::capacity::csv, html::capacity, xlsx::capacity],
+                report::capacity::text_in,
+                [report::capacity::csv, html::capacity, xlsx::capacity],
             )?;
         }
-        plan::SCHEMA => render(args, &path, &schema, [report::plan::text, report::plan::csv, html::plan, xlsx::plan])?,
+        plan::SCHEMA => {
+            render(args, &path, &schema, report::plan::text_in, [report::plan::csv, html::plan, xlsx::plan])?;
+        }
         compare::SCHEMA => {
-            render(args, &path, &schema, [report::compare::text, report::compare::csv, html::compare, xlsx::compare])?;
+            render(
+                args,
+                &path,
+                &schema,
+                report::compare::text_in,
+                [report::compare::csv, html::compare, xlsx::compare],
+            )?;
         }
         // Of another kind, it is refused with what was expected.
         _ => {
             let document: run::RunDocument = folder::load(&path, run::SCHEMA).map_err(Failed::could_not_run)?;
             let latency = latency(&document, args)?;
             write(args, |out| match args.format {
-                Format::Text => report::text::run(&document, out),
+                Format::Text => report::text::run_in(&document, columns(args), out),
                 Format::Csv => report::csv::summary(&document, out),
                 Format::Html => html::run(&document, out),
                 Format::Xlsx => xlsx::run(&document, out),
@@ -151,11 +160,12 @@ fn render<D: DeserializeOwned>(
     args: &ReportArgs,
     path: &Path,
     schema: &str,
-    [text, csv, html, xlsx]: [Renderer<D>; 4],
+    text: fn(&D, usize, &mut dyn Write) -> io::Result<()>,
+    [csv, html, xlsx]: [Renderer<D>; 3],
 ) -> Result<(), Failed> {
     let document: D = folder::load(path, schema).map_err(Failed::could_not_run)?;
     let renderer = match args.format {
-        Format::Text => text,
+        Format::Text => return write(args, |out| text(&document, columns(args), out)),
         Format::Csv => csv,
         Format::Html => html,
         Format::Xlsx => xlsx,
@@ -167,6 +177,11 @@ fn render<D: DeserializeOwned>(
         }
     };
     write(args, |out| renderer(&document, out))
+}
+
+/// How wide a text may be where it goes: a file is no terminal.
+fn columns(args: &ReportArgs) -> usize {
+    if args.out.is_some() { report::FULL } else { output::columns() }
 }
 
 /// Writes to where the options say.

@@ -177,7 +177,7 @@ fn conclude(args: &RunArgs, document: &RunDocument, folder: &ResultsFolder) -> R
         output::print_json(document)?;
     } else if !args.output.quiet {
         output::print_text(|out| {
-            report::text::run(document, out)?;
+            report::text::run_in(document, output::columns(), out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;
     }

@@ -158,6 +158,18 @@ impl SuitesArgs {
 pub(super) fn execute(args: &SuitesArgs) -> Result<ExitCode, Failed> {
     let profile = args.profile.load()?;
     let plan = args.plan(profile.as_ref())?;
+    if let Some(policy) =
+        profile.as_ref().and_then(|profile| profile.policy.as_ref()).filter(|_| args.tls.suites.is_empty())
+    {
+        let beyond = policy_check::beyond(policy);
+        if !beyond.is_empty() {
+            output::warn(&format!(
+                "{} allows suites that are not compared, since this program has not them: {}",
+                policy.name,
+                beyond.join(", ")
+            ));
+        }
+    }
     let server = ServerProcess::named(&args.server)?;
     // A limit that cannot be raised is judged as it is.
     let _ = limits::raise_nofile();
@@ -226,7 +238,7 @@ fn conclude(args: &SuitesArgs, document: &SuitesDocument, folder: &ResultsFolder
         output::print_json(document)?;
     } else if !args.output.quiet {
         output::print_text(|out| {
-            report::suites::text(document, out)?;
+            report::suites::text_in(document, output::columns(), out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;
     }

@@ -69,7 +69,7 @@ pub(super) fn execute(args: &TrialArgs) -> Result<ExitCode, Failed> {
         output::print_json(&document)?;
     } else if !args.quiet {
         output::print_text(|out| {
-            report::trial::text(&document, out)?;
+            report::trial::text_in(&document, output::columns(), out)?;
             writeln!(out, "\nwritten to {}", folder.path().display())
         })?;
     }

@@ -39,8 +39,8 @@ const FRUITLESS: u32 = 6;
 /// How long the first pause is where the server throttles; each one after it is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// How many different staples of a chain are kept: a server that signs one anew for each connection would have one for each.
-const MOST_STAPLES: usize = 16;
+/// How many different staples of a chain are kept: more than an audit makes connections to one place, if each has its own.
+const MOST_STAPLES: usize = 4_096;
 
 /// How many codes a control question offers.
 const CONTROLS: usize = 4;

@@ -184,7 +184,10 @@ impl Examination<'_, '_> {
             return Err(Answer::NotAsked("nothing is accepted"));
         };
         match self.handshake(suite, Certificates::All, offer) {
-            Outcome::Done { alpn, .. } => Ok(alpn),
+            Outcome::Done { alpn, shown } => {
+                self.interview.keep_chain(&shown.certificates, shown.staple.as_deref());
+                Ok(alpn)
+            }
             Outcome::Alert(rustls::AlertDescription::NoApplicationProtocol) => Ok(None),
             Outcome::Alert(alert) => Err(Answer::Inconclusive(Trouble::Alert(alert.into()))),
             Outcome::Trouble(trouble) => Err(Answer::Inconclusive(trouble)),

@@ -9,7 +9,9 @@ use super::ask::{Heard, Interview};
 use super::details::Details;
 use super::flight::Flight;
 use super::hello::{Hello, Shape, Share};
-use super::lists::{CHUNK, Groups, RARE_SLICES, SMALL, Schemes, candidates, class, modern, needs_curve, opening};
+use super::lists::{
+    CHUNK, Class, Groups, RARE_SLICES, SMALL, Schemes, candidates, class, modern, needs_curve, opening,
+};
 
 /// In which order versions are asked for: those that are likely to be spoken first, since what is accepted first tells refusals from
 /// throttling ever after.
@@ -121,13 +123,14 @@ impl<'p, 'a> Examination<'p, 'a> {
                 // Without anything that was accepted no refusal could be told from throttling: perhaps another version gives it.
                 _ if !self.interview.has_canary() => later.push(version),
                 Opened::Refused(refusal) => self.all_refused(version, refusal),
-                Opened::Unsure(pass, most) => self.enumerate(pass, most),
+                Opened::Unsure(pass, most) => self.unsure(pass, most),
             }
         }
         for version in later {
             match self.opened(version) {
                 Opened::Refused(refusal) => self.all_refused(version, refusal),
-                Opened::Spoken(pass, most) | Opened::Unsure(pass, most) => self.enumerate(pass, most),
+                Opened::Spoken(pass, most) => self.enumerate(pass, most),
+                Opened::Unsure(pass, most) => self.unsure(pass, most),
             }
         }
         self.rare_certificates();
@@ -187,6 +190,20 @@ impl<'p, 'a> Examination<'p, 'a> {
             self.interview.keep_canary(&hello, *suite);
         }
         heard
+    }
+
+    /// Asks for everything in a version of which the first suites were refused, and for the usual ones in small hellos where nothing of it was accepted: the
+    /// long ones may have been refused for their length.
+    fn unsure(&mut self, pass: Pass, most: usize) {
+        self.enumerate(pass, most);
+        if self.speaks(pass.version) || most <= SMALL || !self.interview.has_canary() {
+            return;
+        }
+        let lean = Pass::lean(pass.version);
+        let usual: Vec<_> = candidates().into_iter().filter(|suite| class(*suite) == Class::Usual).collect();
+        if usual.chunks(SMALL).any(|few| matches!(self.greet(lean, few.to_vec()), Heard::Accepted(..))) {
+            self.enumerate(lean, SMALL);
+        }
     }
 
     /// Notes that a version is refused whatever else is offered.

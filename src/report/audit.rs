@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use super::layout::{Page, solid};
+use super::layout::{FULL, Page, solid};
 use super::table::{Table, moment, text as cell, truth};
 use crate::model::policy::Standing;
 use crate::model::registry::SuiteCode;
@@ -19,7 +19,15 @@ const MOST_PLACES: usize = 2;
 /// # Errors
 /// Only those of `out`.
 pub fn text(document: &AuditDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut page = Page::default();
+    text_in(document, FULL, out)
+}
+
+/// Writes it with no table wider than `columns`, at least 80: those that are come in parts.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn text_in(document: &AuditDocument, columns: usize, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut page = Page::within(columns);
     heading(&mut page, document);
     page.gap();
     for finding in &document.findings {

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::law;
-use super::layout::{Page, solid};
+use super::layout::{FULL, Page, solid};
 use super::table::{Cell, Table, moment, real, text as text_cell, truth, whole};
 use crate::record::capacity::{CapacityDocument, ObjectiveRecord, SloRecord, TrialRecord};
 use crate::units;
@@ -19,7 +19,15 @@ const CURVE: [f64; 3] = [0.5, 0.99, 0.999];
 /// # Errors
 /// Only those of `out`.
 pub fn text(document: &CapacityDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut page = Page::default();
+    text_in(document, FULL, out)
+}
+
+/// Writes it with no table wider than `columns`, at least 80: those that are come in parts.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn text_in(document: &CapacityDocument, columns: usize, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut page = Page::within(columns);
     heading(&mut page, document);
     page.gap();
     conditions(&mut page, document);

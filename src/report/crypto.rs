@@ -5,7 +5,7 @@ mod csv;
 
 use std::io;
 
-use super::layout::{Page, solid};
+use super::layout::{FULL, Page, solid};
 use crate::model::crypto::{Direction, Handshake, Library, Operation, PublicKey};
 use crate::model::suite::{Group, KeyType, RecordCipher, Suite};
 use crate::record::crypto::{
@@ -24,7 +24,15 @@ const NONE: &str = "–";
 /// # Errors
 /// Only those of `out`.
 pub fn text(document: &CryptoDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut page = Page::default();
+    text_in(document, FULL, out)
+}
+
+/// Writes it with no table wider than `columns`, at least 80: those that are come in parts.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn text_in(document: &CryptoDocument, columns: usize, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut page = Page::within(columns);
     machine(&mut page, document);
     let mut threads: Vec<u64> = document.aead.iter().map(|row| row.threads).collect();
     threads.dedup();
@@ -55,8 +63,8 @@ pub fn text(document: &CryptoDocument, out: &mut dyn io::Write) -> io::Result<()
 ///
 /// # Errors
 /// Only those of `out`.
-pub fn brief(document: &CryptoDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut page = Page::default();
+pub fn brief(document: &CryptoDocument, columns: usize, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut page = Page::within(columns);
     machine(&mut page, document);
     page.gap();
     aead(&mut page, document, 1);

@@ -52,6 +52,44 @@ fn each_format_is_as_it_was() {
     );
 }
 
+/// A narrow terminal shows the same, with tables in parts.
+#[test]
+fn a_narrow_terminal_loses_nothing() {
+    fn hold<D>(document: &D, text: fn(&D, usize, &mut dyn io::Write) -> io::Result<()>) {
+        let shown = |columns| {
+            let mut out = Vec::new();
+            text(document, columns, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let (wide, narrow) = (shown(super::FULL), shown(80));
+        for line in narrow.lines() {
+            assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
+        }
+        let words = |text: &str| {
+            let mut count = std::collections::BTreeMap::new();
+            text.split_whitespace().for_each(|word| *count.entry(word.to_owned()).or_insert(0) += 1);
+            count
+        };
+        let narrow = words(&narrow);
+        for (word, n) in words(&wide) {
+            assert!(narrow.get(&word).is_some_and(|m| *m >= n), "'{word}' is lost");
+        }
+    }
+    hold(&fixture::open_loop(), text::run_in);
+    hold(&fixture::handshakes(), text::run_in);
+    hold(&fixture::suites(), suites::text_in);
+    hold(&fixture::capacity(), capacity::text_in);
+    hold(&fixture::audit(), audit::text_in);
+    hold(&record::crypto::fixture::document(), crypto::text_in);
+    hold(&fixture::trial(), trial::text_in);
+    for (_, document) in compared::all() {
+        hold(&document, compare::text_in);
+    }
+    for (_, document) in planned::all() {
+        hold(&document, plan::text_in);
+    }
+}
+
 #[test]
 fn each_format_of_suites_is_as_it_was() {
     let json: Render<SuitesDocument> = |document, out| {

@@ -3,8 +3,14 @@
 /// The column at which text after a label begins.
 const INDENT: usize = 14;
 
-/// Where paragraphs wrap. Rows of columns may be wider, at most 100.
+/// Where paragraphs wrap.
 const WIDTH: usize = 80;
+
+/// How wide rows of columns may be where nobody says otherwise: no table of ours is wider.
+pub const FULL: usize = 100;
+
+/// What stands between two columns.
+const BETWEEN: usize = 2;
 
 /// The least width of a paragraph, however much stands before it.
 const MIN_BODY: usize = 20;
@@ -37,13 +43,24 @@ fn whole_numbers(text: &str) -> String {
 }
 
 /// Text as it grows. All that is added is cleaned of what a terminal would obey: servers and users had a hand in it.
-#[derive(Default)]
 pub(crate) struct Page {
     text: String,
     entries: Vec<(String, String)>,
+    columns: usize,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::within(FULL)
+    }
 }
 
 impl Page {
+    /// An empty page whose tables are folded where they are wider than `columns`.
+    pub(crate) fn within(columns: usize) -> Self {
+        Self { text: String::new(), entries: Vec::new(), columns }
+    }
+
     /// `label`, and `body` wrapped beside it.
     pub(crate) fn line(&mut self, label: &str, body: &str) {
         let body = whole_numbers(&clean(body));
@@ -65,7 +82,8 @@ impl Page {
         }
     }
 
-    /// Columns under their names: the first left-aligned, the others right-aligned.
+    /// Columns under their names: the first left-aligned, the others right-aligned. A table that is too wide for the page comes in parts, one below the
+    /// other, which all have the first column.
     pub(super) fn columns(&mut self, head: &[&str], rows: &[Vec<String>]) {
         let width = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
@@ -73,19 +91,24 @@ impl Page {
         };
         let widths: Vec<usize> = (0..head.len()).map(width).collect();
         let head: Vec<String> = head.iter().map(|name| (*name).to_owned()).collect();
-        for row in [&head].into_iter().chain(rows) {
-            let mut line = String::new();
-            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                let cell = clean(cell);
-                line += &if column == 0 { format!("{cell:width$}") } else { format!("  {cell:>width$}") };
+        for part in parts(&widths, self.columns) {
+            for row in [&head].into_iter().chain(rows) {
+                let cell = |column: usize| row.get(column).map(|cell| clean(cell)).unwrap_or_default();
+                // A line of its own between groups of rows stands in each part.
+                let mut line = format!("{:width$}", cell(0), width = widths.first().copied().unwrap_or(0));
+                for column in part.clone().filter(|column| *column < row.len()) {
+                    line += &format!("{:BETWEEN$}{:>width$}", "", cell(column), width = widths[column]);
+                }
+                self.push(&line);
             }
-            self.push(&line);
         }
     }
 
     /// A line of its own above a table.
     pub(super) fn heading(&mut self, text: &str) {
-        self.push(&clean(text));
+        for line in wrap(&whole_numbers(&clean(text)), self.columns) {
+            self.push(&line);
+        }
     }
 
     /// An empty line.
@@ -115,6 +138,22 @@ impl Page {
         self.text.push_str(line.replace(SOLID, " ").trim_end());
         self.text.push('\n');
     }
+}
+
+/// The columns after the first in as few ranges as fit into `most` beside it, each of about as many columns.
+fn parts(widths: &[usize], most: usize) -> Vec<std::ops::Range<usize>> {
+    let first = widths.first().copied().unwrap_or(0);
+    let wide = |range: &std::ops::Range<usize>| {
+        first + widths[range.clone()].iter().map(|width| width + BETWEEN).sum::<usize>()
+    };
+    let others = widths.len().saturating_sub(1);
+    let cut = |count: usize| -> Vec<std::ops::Range<usize>> {
+        let each = others.div_ceil(count).max(1);
+        (1..widths.len()).step_by(each).map(|from| from..(from + each).min(widths.len())).collect()
+    };
+    let fits = |parts: &Vec<std::ops::Range<usize>>| parts.iter().all(|part| wide(part) <= most);
+    // A column that is too wide by itself is not cut.
+    (1..=others.max(1)).map(cut).find(fits).unwrap_or_else(|| cut(others.max(1)))
 }
 
 /// Lines of at most `width` characters, broken at spaces, and within a word only where that alone is longer.
@@ -174,7 +213,33 @@ mod tests {
         assert_eq!(page.finish(), "       p50\na    ≥1 µs\nbcd      –\n");
     }
 
+    #[test]
+    fn a_table_that_is_too_wide_comes_in_parts() {
+        let rows =
+            vec![vec!["row".to_owned(), "1".into(), "22".into(), "333".into()], vec!["— a line of its own —".into()]];
+        let head = ["name", "a", "b", "c"];
+        let shown = |columns: usize| {
+            let mut page = Page::within(columns);
+            page.columns(&head, &rows);
+            page.finish()
+        };
+        assert_eq!(shown(80).lines().count(), 3);
+        assert_eq!(shown(30).lines().next(), Some("name                   a   b"));
+        assert_eq!(shown(30).lines().nth(3), Some("name                     c"));
+        assert_eq!(shown(1).lines().count(), 9, "a column that is too wide is not cut");
+    }
+
     proptest! {
+        #[test]
+        fn parts_hold_each_column_once_and_fit(widths in prop::collection::vec(1_usize..30, 1..12), most in 20_usize..120) {
+            let found = parts(&widths, most);
+            prop_assert_eq!(found.iter().cloned().flatten().collect::<Vec<_>>(), (1..widths.len()).collect::<Vec<_>>());
+            for part in &found {
+                let wide = widths[0] + widths[part.clone()].iter().map(|width| width + BETWEEN).sum::<usize>();
+                prop_assert!(wide <= most || part.len() == 1, "{part:?} of {widths:?} is {wide} wide");
+            }
+        }
+
         #[test]
         fn nothing_that_a_terminal_obeys_gets_through(text in "(?s).{0,300}") {
             let mut page = Page::default();

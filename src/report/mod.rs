@@ -26,3 +26,5 @@ mod table;
 pub mod text;
 pub mod trial;
 pub mod xlsx;
+
+pub use layout::FULL;

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::law;
-use super::layout::{Page, solid};
+use super::layout::{FULL, Page, solid};
 use super::table::{Cell, Table, moment, real, text as text_cell, truth, whole};
 use crate::model::suite::{KeyType, Suite};
 use crate::record::plan::{Answer, PlanDocument, PlanRow, Storm, Use};
@@ -23,7 +23,15 @@ const OPERATIONS: [&str; 4] = ["full_handshake", "resumed_handshake", "request",
 /// # Errors
 /// Only those of `out`.
 pub fn text(document: &PlanDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut page = Page::default();
+    text_in(document, FULL, out)
+}
+
+/// Writes it with no table wider than `columns`, at least 80: those that are come in parts.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn text_in(document: &PlanDocument, columns: usize, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut page = Page::within(columns);
     heading(&mut page, document);
     page.gap();
     servers(&mut page, document);

@@ -5,10 +5,10 @@ mod csv;
 use std::collections::BTreeSet;
 use std::io;
 
-use super::layout::{Page, solid};
+use super::layout::{FULL, Page, solid};
 use super::text::policy;
 use crate::model::suite::{KeyType, Suite};
-use crate::model::suites::Direction;
+use crate::model::suites::{Direction, Workload};
 use crate::record::suites::{
     ArmRecord, Figure, Refused, SuitesDocument, TrustVerdict, Trustworthy, Versus, WorkloadTrust,
 };
@@ -28,7 +28,15 @@ const COST_COLUMNS: usize = 6;
 /// # Errors
 /// Only those of `out`.
 pub fn text(document: &SuitesDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut page = Page::default();
+    text_in(document, FULL, out)
+}
+
+/// Writes it with no table wider than `columns`, at least 80: those that are come in parts.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn text_in(document: &SuitesDocument, columns: usize, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut page = Page::within(columns);
     heading(&mut page, document);
     // What was ended before its first round was complete has nothing to show.
     if document.arms.iter().all(|arm| arm.rounds.is_empty() && arm.estimate.rate_per_s.is_none()) {
@@ -195,6 +203,12 @@ fn workload(page: &mut Page, rows: &[ArmRecord], trust: Option<&WorkloadTrust>) 
     let rate = if bulk { "bytes/s" } else { "per s" };
     let common = rows.iter().find_map(|row| row.estimate.common_rate_per_s);
     page.heading(&format!("{}; {rate}: {}", title(first), whose(rows)));
+    let versions: BTreeSet<_> = rows.iter().map(|row| row.version).collect();
+    if first.workload == Workload::ResumedHandshake.name() && versions.len() > 1 {
+        page.heading(
+            "TLS 1.3 exchanges a key when it resumes a session, TLS 1.2 does not: not the suite makes that difference",
+        );
+    }
     if let Some(trust) = trust {
         let label = match trust.verdict {
             TrustVerdict::Trusted => "A/A",

@@ -6,7 +6,7 @@ use std::io;
 
 use super::headline::{self, share_text};
 use super::latency;
-use super::layout::{Page, solid};
+use super::layout::{FULL, Page, solid};
 use super::{spark, stages};
 use crate::model::failure::FailureKind;
 use crate::model::policy::Standing;
@@ -26,7 +26,15 @@ const MAX_WORKERS_LISTED: usize = 4;
 /// # Errors
 /// Only those of `out`.
 pub fn run(document: &RunDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut page = Page::default();
+    run_in(document, FULL, out)
+}
+
+/// Writes it with no table wider than `columns`, at least 80: those that are come in parts.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn run_in(document: &RunDocument, columns: usize, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut page = Page::within(columns);
     heading(&mut page, document);
     page.gap();
     target(&mut page, document);

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::layout::Page;
+use super::layout::{FULL, Page};
 use super::{audit, crypto, suites};
 use crate::record::trial::TrialDocument;
 
@@ -11,7 +11,15 @@ use crate::record::trial::TrialDocument;
 /// # Errors
 /// Only those of `out`.
 pub fn text(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut page = Page::default();
+    text_in(document, FULL, out)
+}
+
+/// Writes it with no table wider than `columns`, at least 80: those that are come in parts.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn text_in(document: &TrialDocument, columns: usize, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut page = Page::within(columns);
     heading(&mut page, document);
     page.gap();
     out.write_all(page.finish().as_bytes())?;
@@ -19,12 +27,12 @@ pub fn text(document: &TrialDocument, out: &mut dyn io::Write) -> io::Result<()>
         audit::brief(document, out)?;
         writeln!(out)?;
     }
-    suites::text(&document.suites, out)?;
+    suites::text_in(&document.suites, columns, out)?;
     if let Some(document) = &document.crypto {
         writeln!(out)?;
-        crypto::brief(document, out)?;
+        crypto::brief(document, columns, out)?;
     }
-    let mut page = Page::default();
+    let mut page = Page::within(columns);
     page.gap();
     page.line("next", "shakedown run https://… loads an endpoint of yours and says how long its users wait");
     page.line("", "shakedown audit https://… --profile push-provisioning holds it against a policy");

@@ -349,7 +349,7 @@ fn validity(inspection: &Inspection) -> Fared {
         .iter()
         .filter(|certificate| !counting(inspection).any(|counts| counts.position == certificate.position))
         .filter(|certificate| !matches!(certificate.validity, Validity::Valid { .. }))
-        .map(|certificate| format!("{} is out of its term, beside the path", which(certificate)))
+        .map(|certificate| format!("'{}', sent beside the path, is out of its term", certificate.facts.subject))
         .collect();
     match first_end {
         Some(days) if !beside.is_empty() => {

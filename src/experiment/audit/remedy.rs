@@ -49,7 +49,12 @@ pub(super) fn suites(policy: &Policy) -> Vec<Remedy> {
         let names = joined(&older);
         remedies.push(line(NGINX, format!("ssl_ciphers {names};")));
         remedies.push(line(APACHE, format!("SSLCipherSuite {names}")));
-        remedies.push(line(HAPROXY, format!("ssl-default-bind-ciphers {names}")));
+        remedies.push(line(
+            HAPROXY,
+            format!(
+                "ssl-default-bind-ciphers {names}   # in global; a bind line with ciphers of its own needs them there"
+            ),
+        ));
     }
     match list.tls13() {
         Some(Tls13Suites::Permit) => {}
@@ -102,7 +107,11 @@ pub(super) fn chain() -> Vec<Remedy> {
 pub(super) fn stapling() -> Vec<Remedy> {
     vec![
         advice("give the authorities' revocation lists with --crl FILE"),
-        line(NGINX, "ssl_stapling on; ssl_stapling_verify on;".to_owned()),
+        line(
+            NGINX,
+            "ssl_stapling on; ssl_stapling_verify on; ssl_trusted_certificate chain.pem;   # with the issuers, and a resolver for the responder's name"
+                .to_owned(),
+        ),
         line(
             APACHE,
             "SSLUseStapling on   # and outside of any <VirtualHost>: SSLStaplingCache shmcb:logs/stapling(32768)"

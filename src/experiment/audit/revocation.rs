@@ -66,11 +66,7 @@ pub(super) fn revocation(inspection: &Inspection, lists: Lists) -> Fared {
     let must_staple = inspection.leaf().facts.must_staple && inspection.staple == Staple::NotSent;
     if must_staple {
         let text = format!("the certificate demands a stapled OCSP response (RFC 7633) and none is sent; {text}");
-        return Fared {
-            outcome: FindingOutcome::Warn.max(undecided_outcome(&undecided)),
-            observed: text,
-            remedies: remedy::stapling(),
-        };
+        return fails(text, remedy::stapling());
     }
     if !undecided.is_empty() {
         let mut remedies = remedy::stapling();
@@ -85,8 +81,4 @@ pub(super) fn revocation(inspection: &Inspection, lists: Lists) -> Fared {
         (_, false) => Fared { outcome: FindingOutcome::NotAsked, observed: text, remedies: remedy::stapling() },
         (true, true) => fared(FindingOutcome::NotAsked, "a self-signed certificate: no authority could revoke it"),
     }
-}
-
-fn undecided_outcome(undecided: &[String]) -> FindingOutcome {
-    if undecided.is_empty() { FindingOutcome::Pass } else { FindingOutcome::Inconclusive }
 }

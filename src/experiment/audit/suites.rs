@@ -82,13 +82,21 @@ fn one_of(policy: &Policy, places: &[Place], host: Option<&str>) -> Finding {
         let chosen = || {
             at.accepted.iter().filter(|accepted| allowed(accepted.suite) && accepted.version >= policy.lowest.demand)
         };
+        // A choice in a hello is not yet a handshake: it is with a group that no usual client may have, or is never finished.
         let usable: Vec<_> =
-            chosen().filter(|accepted| !matches!(accepted.confirmed, Confirmed::Failed(_))).map(|a| a.suite).collect();
+            chosen().filter(|accepted| accepted.confirmed == Confirmed::Yes).map(|accepted| accepted.suite).collect();
         if !usable.is_empty() {
             seen.extend(usable);
-        } else if let Some(failed) = chosen().next() {
-            let Confirmed::Failed(why) = &failed.confirmed else { continue };
-            unsure.insert(format!("{}: {} is chosen, but its handshake fails ({why})", place(at), failed.suite));
+        } else if let Some(chosen) = chosen().next() {
+            let why = match &chosen.confirmed {
+                Confirmed::Yes => continue,
+                Confirmed::Failed(why) => format!("but its handshake fails ({why})"),
+                Confirmed::Unknown(why) => format!("but its handshake was not completed ({})", trouble(why)),
+                Confirmed::NotSpoken => {
+                    "but with no group that the handshake could be completed with (X25519, P-256, P-384)".to_owned()
+                }
+            };
+            unsure.insert(format!("{}: {} is chosen, {why}", place(at), chosen.suite));
         } else if at.open.iter().any(|open| open.suites.is_empty() || open.suites.iter().any(|suite| allowed(*suite))) {
             unsure.insert(format!("{}: {}", place(at), reasons(&at.open)));
         } else {

@@ -7,7 +7,7 @@ use std::io;
 
 use serde_json::Value;
 
-use super::layout::{Page, solid};
+use super::layout::{FULL, Page, solid};
 use crate::record::compare::{
     CompareDocument, Compared, Differing, Figure, Outcome, Row, Verdict, VersusReference, Why,
 };
@@ -33,7 +33,15 @@ const ABREAST: usize = 4;
 /// # Errors
 /// Only those of `out`.
 pub fn text(document: &CompareDocument, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut page = Page::default();
+    text_in(document, FULL, out)
+}
+
+/// Writes it with no table wider than `columns`, at least 80: those that are come in parts.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn text_in(document: &CompareDocument, columns: usize, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut page = Page::within(columns);
     heading(&mut page, document);
     page.gap();
     for (place, compared) in document.documents.iter().enumerate() {
