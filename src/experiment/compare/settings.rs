@@ -11,9 +11,6 @@ use crate::record::crypto::CryptoDocument;
 use crate::record::run::RunDocument;
 use crate::record::suites::{ArmRecord, SuitesDocument};
 
-/// How many settings an error names.
-const MOST_NAMED: usize = 6;
-
 /// What it means that documents differ in a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Weight {
@@ -177,18 +174,12 @@ fn fields(of: &Value) -> Vec<(String, Value)> {
 }
 
 /// The settings with what each document has, in one line.
-/// The first few of `settings`, and how many more there are: all of them stand in the comparison that `--anyway` makes.
 pub(super) fn in_words(settings: &[Differing]) -> String {
     let words = |differing: &Differing| {
         let values: Vec<String> = differing.values.iter().map(value_in_words).collect();
         format!("{} is {}", differing.setting, values.join(" and "))
     };
-    let more = settings.len().saturating_sub(MOST_NAMED);
-    let mut named: Vec<String> = settings.iter().take(MOST_NAMED).map(words).collect();
-    if more > 0 {
-        named.push(format!("and {more} more"));
-    }
-    named.join("; ")
+    settings.iter().map(words).collect::<Vec<_>>().join("; ")
 }
 
 fn value_in_words(value: &Value) -> String {
