@@ -114,7 +114,8 @@ fn every_command_refuses_in_one_line() {
         (&["suites", URL, "--dry-run", "--json"], 2, &["--dry-run contradicts --json"]),
         (&["run", URL, "--rate", "--method", "GET"], 2, &["--rate needs a value, and --method is none"]),
         (
-            &["run", URL, "--listen", "0.0.0.0:0"],
+            // Before the name is looked up.
+            &["run", "https://nowhere.invalid/", "--listen", "0.0.0.0:0"],
             2,
             &["--listen: 0.0.0.0:0 can be reached from elsewhere", "--listen-anywhere"],
         ),

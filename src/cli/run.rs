@@ -139,6 +139,8 @@ fn load_and_write(
     policy: Option<&Policy>,
     folder: &ResultsFolder,
 ) -> Result<RunDocument, Failed> {
+    // Where that cannot be, nothing has been asked of the target yet.
+    let live = Live::start(&args.live, plan)?;
     let addresses = Addresses::resolve(&plan.target, plan.load.connect_timeout)
         .map_err(|failure| Failed::could_not_run(format!("{}: {failure}", plan.target.url.text)))?;
     for (address, why) in &addresses.dropped {
@@ -152,7 +154,6 @@ fn load_and_write(
     let apart = are_apart(&addresses, server);
     let server = server.map(ServerProcess::metered);
     let around = Surroundings { material, addresses: &addresses, server, apart, stop: &stop };
-    let live = Live::start(&args.live, plan)?;
     let quiet = args.output.quiet || args.output.no_progress;
     let mut progress = Progress::new(plan, !quiet);
     let result = experiment::run::run(plan, &around, &mut |event| {

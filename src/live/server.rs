@@ -16,6 +16,9 @@ const MAX_HEADERS: usize = 64;
 /// How long a client may take, from its connection to the end of the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long to wait when no connection can be accepted: a load that uses up all descriptors must not get a thread that turns in a circle.
+const RESPITE: Duration = Duration::from_millis(100);
+
 /// Where to listen, as the user wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listen {
@@ -67,9 +70,10 @@ impl Server {
                 if until.load(Ordering::SeqCst) {
                     return;
                 }
-                if let Ok(client) = client {
+                match client {
                     // A client that goes away, or asks for nothing, is its own affair.
-                    let _ = serve(client, listen.anywhere, &*answer);
+                    Ok(client) => drop(serve(client, listen.anywhere, &*answer)),
+                    Err(_) => std::thread::sleep(RESPITE),
                 }
             }
         });
@@ -103,8 +107,7 @@ fn serve(mut client: TcpStream, anywhere: bool, answer: &Answer) -> io::Result<(
     let deadline = Instant::now() + PATIENCE;
     let head = read_head(&mut client, deadline)?;
     let response = respond(&head, anywhere, answer);
-    client.set_write_timeout(Some(left(deadline)?))?;
-    client.write_all(&response)?;
+    send(&mut client, &response, deadline)?;
     client.shutdown(std::net::Shutdown::Write)?;
     // What a client still sends is read, for a little while: closing over it would reset what it has not read yet.
     client.set_read_timeout(Some(Duration::from_millis(100)))?;
@@ -115,6 +118,18 @@ fn serve(mut client: TcpStream, anywhere: bool, answer: &Answer) -> io::Result<(
 fn left(deadline: Instant) -> io::Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
+/// Sends `response`, all of it by `deadline`: a timeout of the socket alone begins anew with each piece that a slow reader takes.
+fn send(client: &mut TcpStream, mut response: &[u8], deadline: Instant) -> io::Result<()> {
+    while !response.is_empty() {
+        client.set_write_timeout(Some(left(deadline)?))?;
+        match client.write(response)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            n => response = &response[n..],
+        }
+    }
+    Ok(())
 }
 
 fn read_head(client: &mut TcpStream, deadline: Instant) -> io::Result<Vec<u8>> {
@@ -165,10 +180,11 @@ fn is_local(host: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+/// The page brings a policy of its own, which cannot say who may frame it: only a header can.
 fn response(status: &str, media: &str, body: &[u8], with_body: bool) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: {media}\r\ncontent-length: {}\r\nconnection: close\r\ncache-control: no-store\r\n\
-         x-content-type-options: nosniff\r\n\r\n",
+         x-content-type-options: nosniff\r\ncontent-security-policy: frame-ancestors 'none'\r\n\r\n",
         body.len()
     );
     [head.as_bytes(), if with_body { body } else { &[] }].concat()
@@ -201,6 +217,7 @@ mod tests {
         assert_eq!(status("\x16\x03\x01"), "400");
         let head = respond(b"HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", false, &answer);
         assert!(head.ends_with(b"\r\n\r\n") && String::from_utf8_lossy(&head).contains("content-length: 3"));
+        assert!(String::from_utf8_lossy(&head).contains("\r\ncontent-security-policy: frame-ancestors 'none'\r\n"));
     }
 
     proptest! {
@@ -231,5 +248,37 @@ mod tests {
         drop(server);
         assert!(TcpListener::bind(address).is_ok(), "the port is free again");
         drop(Server::start(listen("0.0.0.0:0", true), Arc::new(answer)).unwrap());
+    }
+
+    /// Far more than the buffers of two sockets hold.
+    fn long_answer(_: &str) -> Option<(&'static str, Vec<u8>)> {
+        Some(("text/plain", vec![b'x'; 64 << 20]))
+    }
+
+    #[test]
+    fn a_reader_that_never_finishes_does_not_hold_up_the_end() {
+        let listen = Listen { address: "127.0.0.1:0".parse().unwrap(), anywhere: false };
+        let server = Server::start(listen, Arc::new(long_answer)).unwrap();
+        let mut client = TcpStream::connect(server.address()).unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let over = Arc::new(AtomicBool::new(false));
+        let until = Arc::clone(&over);
+        let reader = std::thread::spawn(move || {
+            // Enough at a time for the server to get rid of a piece whenever it has nearly lost patience.
+            let (mut buffer, mut taken) = (vec![0; 1 << 20], 0);
+            while !until.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(500));
+                match client.read(&mut buffer) {
+                    Ok(n) if n > 0 => taken += n,
+                    _ => break,
+                }
+            }
+            taken
+        });
+        std::thread::sleep(Duration::from_millis(200));
+        drop(server);
+        over.store(true, Ordering::SeqCst);
+        let taken = reader.join().unwrap();
+        assert!(taken > 0 && taken < 48 << 20, "{taken}: the server waited until a slow reader had it all");
     }
 }

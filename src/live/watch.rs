@@ -27,7 +27,8 @@ struct State {
     requests: u64,
     handshakes: u64,
     failures: u64,
-    open_connections: u64,
+    /// At the end of the last slice.
+    open_connections: Option<u64>,
     latencies: [Option<CoarseRecorder>; Metric::COUNT],
     second: Second,
     series: Vec<SeriesRow>,
@@ -62,11 +63,8 @@ impl Watch {
     /// What is known now.
     pub fn reading(&self) -> Reading {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let latency = |metric: &Metric| {
-            let recorder = state.latencies[*metric as usize].as_ref()?;
-            Some((metric.name(), fine(recorder)?))
-        };
-        Reading {
+        let latencies = state.latencies.clone();
+        let reading = Reading {
             url: self.url.clone(),
             started_at: self.started_at.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -76,10 +74,15 @@ impl Watch {
             requests: state.requests,
             handshakes: state.handshakes,
             failures: vec![(None, state.failures)],
-            open_connections: Some(state.open_connections),
-            latencies: Metric::ALL.iter().filter_map(latency).collect(),
+            // The coordinator hears of them with the slices of the window only; before and after, another number would be made up.
+            open_connections: state.open_connections.filter(|_| state.phase == Phase::Measuring),
+            latencies: Vec::new(),
             series: state.series.clone(),
-        }
+        };
+        // This takes its time, and the coordinator is not to wait for it.
+        drop(state);
+        let latency = |metric: &Metric| Some((metric.name(), fine(latencies[*metric as usize].as_ref()?)?));
+        Reading { latencies: Metric::ALL.iter().filter_map(latency).collect(), ..reading }
     }
 }
 
@@ -94,7 +97,7 @@ impl State {
         self.requests += slice.requests;
         self.handshakes += slice.handshakes;
         self.failures += slice.failures;
-        self.open_connections = slice.open_connections;
+        self.open_connections = Some(slice.open_connections);
         for (mine, theirs) in self.latencies.iter_mut().zip(&slice.latencies) {
             if let Some(theirs) = theirs {
                 mine.get_or_insert_default().merge(theirs);
@@ -129,7 +132,10 @@ mod tests {
     #[test]
     fn slices_add_up_to_seconds_and_to_the_whole() {
         let watch = Watch::new("https://a/", "now", Duration::from_secs(2));
-        watch.see(&Event::WindowOpened);
+        for event in [Event::Opening, Event::Warmup, Event::WindowOpened] {
+            watch.see(&event);
+            assert_eq!(watch.reading().open_connections, None, "no slice has told of any");
+        }
         for n in 1..=4_u64 {
             let mut slice = Slice::new(n - 1);
             (slice.requests, slice.failures, slice.open_connections) = (10 * n, 1, 3);
@@ -153,5 +159,7 @@ mod tests {
         assert_eq!((*name, histogram.len()), ("service", 100));
         // 20 of 30 took 2 ms, to 1 %.
         assert!((reading.series[0].service_p50_ns.unwrap() as f64 / 2e6 - 1.0).abs() < 0.01);
+        watch.see(&Event::WindowClosed);
+        assert_eq!(watch.reading().open_connections, None, "what closes in the drain is not told");
     }
 }

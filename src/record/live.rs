@@ -34,8 +34,8 @@ impl Phase {
     }
 }
 
-/// Figures of one moment. While a run goes they are of what has ended in the measure window so far; of a run that has ended, of all that the
-/// window holds, whenever it ended.
+/// Figures of one moment. While a run goes they are of what has ended in the measure window so far, though it began before: but for the latencies,
+/// which are of what the window holds alone. Of a run that has ended, all are of what the window holds, whenever it ended.
 #[derive(Debug, Clone, Default)]
 pub struct Reading {
     /// What is loaded.
@@ -56,7 +56,7 @@ pub struct Reading {
     pub handshakes: u64,
     /// Requests or sessions that failed, by kind where that is known.
     pub failures: Vec<(Option<FailureKind>, u64)>,
-    /// Connections that are open; `None` when all is over.
+    /// Connections that are open; `None` where that is not known: outside the measure window.
     pub open_connections: Option<u64>,
     /// Times by the name of the latency, in nanoseconds, censored ones at the time that they had waited.
     pub latencies: Vec<(&'static str, Histogram<u64>)>,
@@ -76,7 +76,7 @@ impl Reading {
             phase: Phase::Ended,
             window_s: document.throughput.window_s,
             planned_s: document.plan.duration_s,
-            requests: if document.plan.requests_per_connection == Some(0) { 0 } else { document.counts.succeeded },
+            requests: requests(document),
             handshakes: handshakes.full + handshakes.full_with_hrr + handshakes.resumed + handshakes.resumed_with_hrr,
             failures: document.counts.failures.iter().map(|(kind, n)| (Some(*kind), *n)).collect(),
             open_connections: None,
@@ -85,5 +85,32 @@ impl Reading {
                 .collect(),
             series: document.series.clone(),
         }
+    }
+}
+
+/// The requests of the window that succeeded. Where sessions are counted, each of them has several, or none: the times of their answers say how
+/// many there were.
+fn requests(document: &RunDocument) -> u64 {
+    match document.counts.unit.as_str() {
+        "sessions" => document.latency.service.as_ref().map_or(0, |service| service.count),
+        _ => document.counts.succeeded,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::fixture;
+
+    #[test]
+    fn sessions_are_not_taken_for_requests() {
+        let mut document = fixture::open_loop();
+        assert_eq!(Reading::of(&document).requests, document.counts.succeeded);
+        document.counts.unit = "sessions".to_owned();
+        document.latency.service = document.latency.response.clone();
+        document.latency.service.as_mut().unwrap().count = 5 * document.counts.succeeded;
+        assert_eq!(Reading::of(&document).requests, 5 * document.counts.succeeded);
+        document.latency.service = None;
+        assert_eq!(Reading::of(&document).requests, 0);
     }
 }

@@ -14,33 +14,33 @@ const KINDS: [&str; 8] =
     ["run-open", "suites", "capacity", "crypto", "audit", "compare-runs", "plan-capacity", "trial"];
 
 /// What the browser did with a page.
-struct Opened {
-    screenshot: Vec<u8>,
+pub(super) struct Opened {
+    pub(super) screenshot: Vec<u8>,
     /// What its console says.
-    console: Vec<String>,
+    pub(super) console: Vec<String>,
     /// What it asked of a network.
-    asked: Vec<String>,
+    pub(super) asked: Vec<String>,
 }
 
-/// Opens `page` in a browser with a profile of its own.
-fn open(page: &Path, width: u32, dark: bool) -> Opened {
+/// Opens the page at `url` in a browser with a profile of its own.
+pub(super) fn open(url: &str, width: u32, dark: bool) -> Opened {
     let folder = tempfile::tempdir().unwrap();
     let (screenshot, log) = (folder.path().join("page.png"), folder.path().join("net.json"));
     let ended = Command::new("chromium")
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"])
         .args(["--disable-component-update", "--disable-sync", "--enable-logging=stderr"])
-        // No name has an address: what is asked for is seen in the log, and goes nowhere.
-        .arg("--host-resolver-rules=MAP * ~NOTFOUND")
+        // No name has an address: what is asked for is seen in the log, and goes nowhere. Live pages come from this machine.
+        .arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
         .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
         .arg(format!("--window-size={width},900"))
         .arg(format!("--blink-settings=preferredColorScheme={}", if dark { 0 } else { 1 }))
         .arg(format!("--log-net-log={}", log.display()))
         .arg(format!("--screenshot={}", screenshot.display()))
-        .arg(format!("file://{}", page.display()))
+        .arg(url)
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.status.success(), "{}: {told}", page.display());
+    assert!(ended.status.success(), "{url}: {told}");
     Opened {
         screenshot: fs::read(screenshot).unwrap(),
         console: told.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect(),
@@ -56,6 +56,10 @@ fn asked(log: &Value) -> Vec<String> {
     urls.filter(|url| !url.starts_with("file:") && !url.starts_with("data:")).map(str::to_owned).collect()
 }
 
+fn at(path: &Path) -> String {
+    format!("file://{}", path.display())
+}
+
 fn golden(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(kind).join("report.html")
 }
@@ -65,7 +69,7 @@ fn golden(kind: &str) -> PathBuf {
 fn a_browser_opens_every_page_in_peace() {
     for kind in KINDS {
         for width in WIDTHS {
-            let [light, dark] = [false, true].map(|dark| open(&golden(kind), width, dark));
+            let [light, dark] = [false, true].map(|dark| open(&at(&golden(kind)), width, dark));
             for opened in [&light, &dark] {
                 assert_eq!(opened.console, [""; 0], "{kind} at {width}");
                 assert_eq!(opened.asked, [""; 0], "{kind} at {width}");
@@ -83,7 +87,7 @@ fn the_policy_of_a_page_stops_what_it_must_not_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("page.html");
     fs::write(&path, page.replace("</body>", evil)).unwrap();
-    let opened = open(&path, 1000, false);
+    let opened = open(&at(&path), 1000, false);
     assert!(opened.asked.is_empty(), "{:?}", opened.asked);
     let told = opened.console.join("\n");
     assert!(told.contains("Content Security Policy") && !told.contains("\"ran\""), "{told}");
@@ -91,7 +95,7 @@ fn the_policy_of_a_page_stops_what_it_must_not_do() {
     let policy = page.find("<meta http-equiv").unwrap();
     let end = policy + page[policy..].find('>').unwrap() + 1;
     fs::write(&path, format!("{}{}", &page[..policy], &page[end..]).replace("</body>", evil)).unwrap();
-    let opened = open(&path, 1000, false);
+    let opened = open(&at(&path), 1000, false);
     assert!(opened.console.join("\n").contains("ran"), "{:?}", opened.console);
     assert!(opened.asked.iter().any(|url| url.contains("evil.example")), "{:?}", opened.asked);
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::browser;
 use super::common::server::{Answer, Server};
 use super::common::{binary, start};
 use super::fixture::{free_port, get};
@@ -51,24 +52,27 @@ fn a_run_can_be_watched_and_ends_as_its_document_says() {
     let server = Server::start(|_| Answer::ok());
     let port = free_port();
     let listen = format!("127.0.0.1:{port}");
-    let args = ["--listen", &listen, "--rate", "200", "--duration", "3s", "--warmup", "200ms", "-c", "4"];
+    let args = ["--listen", &listen, "--rate", "200", "--duration", "6s", "--warmup", "200ms", "-c", "4"];
     let running = start(&server, &args);
-    let mut seen = Vec::new();
+    // Gathered first and read afterwards: on a busy machine reading takes longer than the run.
+    let (mut texts, mut page) = (Vec::new(), String::new());
     let begin = Instant::now();
-    while seen.len() < 4 && begin.elapsed() < Duration::from_secs(30) {
-        std::thread::sleep(Duration::from_millis(500));
+    while (texts.len() < 4 || !page.contains("<svg")) && begin.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(400));
         // Headers, and the body after an empty line.
-        let Some(text) = get(port, "/metrics").and_then(|text| Some(text.split_once("\r\n\r\n")?.1.to_owned())) else {
-            continue;
-        };
-        let samples = parsed(&text);
-        let (requests, answered) = (value(&samples, REQUESTS), samples["shakedown_response_seconds_count{}"].as_f64());
-        assert!(answered.is_none_or(|n| n >= requests as f64), "{samples}");
-        seen.push(requests);
+        texts.extend(get(port, "/metrics").and_then(|text| Some(text.split_once("\r\n\r\n")?.1.to_owned())));
+        page = get(port, "/").unwrap_or(page);
     }
-    assert!(seen.is_sorted() && seen.last() > Some(&0), "{seen:?}");
-    let page = get(port, "/").unwrap_or_default();
     let ended = running.wait();
+    let told = |text: &String| {
+        let samples = parsed(text);
+        let (requests, answered) = (value(&samples, REQUESTS), samples["shakedown_response_seconds_count{}"].as_f64());
+        // What the warm-up left under way counts when it ends, and its times do not.
+        assert!(answered.is_none_or(|n| n <= requests as f64), "{samples}");
+        requests
+    };
+    let seen: Vec<u64> = texts.iter().map(told).collect();
+    assert!(seen.is_sorted() && seen.last() > Some(&0), "{seen:?}");
     assert!(
         page.contains("Load run, live") && page.contains("Content-Security-Policy") && page.contains("<svg"),
         "{page}"
@@ -83,4 +87,40 @@ fn a_run_can_be_watched_and_ends_as_its_document_says() {
     assert_eq!(value(&samples, REQUESTS), document.counts.succeeded);
     assert_eq!(value(&samples, "shakedown_response_seconds_count{}"), response.count + response.censored);
     assert_eq!(value(&samples, "shakedown_response_seconds_bucket{le=+Inf}"), response.count + response.censored);
+}
+
+#[test]
+#[ignore = "needs python3-prometheus-client"]
+fn requests_are_requests_where_sessions_are_counted() {
+    let server = Server::start(|_| Answer::ok());
+    let args = ["--rate", "40", "--unit", "sessions", "--requests-per-connection", "5", "--requests", "20"];
+    let ended = start(&server, &[&args[..], &["--warmup", "0s"]].concat()).wait();
+    let document = ended.document();
+    assert_eq!((document.counts.unit.as_str(), document.counts.succeeded), ("sessions", 20));
+    let told = binary().arg("report").arg(ended.out()).args(["--format", "openmetrics"]).output().unwrap();
+    let samples = parsed(&String::from_utf8(told.stdout).unwrap());
+    assert_eq!(value(&samples, REQUESTS), 100, "{samples}");
+}
+
+#[test]
+#[ignore = "needs chromium"]
+fn a_browser_shows_the_live_page_in_peace() {
+    let server = Server::start(|_| Answer::ok());
+    let port = free_port();
+    let listen = format!("127.0.0.1:{port}");
+    let args = ["--listen", &listen, "--rate", "100", "--duration", "60s", "--warmup", "0s", "-c", "4"];
+    let running = start(&server, &args);
+    let begin = Instant::now();
+    while !get(port, "/").is_some_and(|page| page.contains("<svg")) {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no chart has come");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let page = format!("http://{listen}/");
+    let opened = browser::open(&page, 1000, false);
+    running.signal(rustix::process::Signal::INT);
+    running.wait();
+    assert_eq!(opened.console, [""; 0]);
+    // It asks for itself again, and for nothing else.
+    assert!(opened.asked.iter().all(|url| *url == page), "{:?}", opened.asked);
+    assert!(opened.screenshot.len() > 10_000, "an empty page");
 }
